@@ -1,0 +1,36 @@
+//! Which operator's closure panicked, at no cost while none does.
+//!
+//! A guard stands around every call of user code and is forgotten when the call returns; only
+//! unwinding drops it, and its drop notes the operator. The innermost call is noted first and wins.
+
+use crate::error::Site;
+use std::cell::Cell;
+use std::mem;
+
+thread_local! {
+    static CULPRIT: Cell<Option<Site>> = const { Cell::new(None) };
+}
+
+struct Guard<'a>(&'a Site);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if CULPRIT.get().is_none() {
+            CULPRIT.set(Some(*self.0));
+        }
+    }
+}
+
+/// Calls user code in the name of an operator.
+#[inline(always)]
+pub(crate) fn guarded<R>(site: &Site, call: impl FnOnce() -> R) -> R {
+    let guard = Guard(site);
+    let result = call();
+    mem::forget(guard);
+    result
+}
+
+/// The operator whose closure panicked on this thread, if one did; forgotten afterwards.
+pub(crate) fn take() -> Option<Site> {
+    CULPRIT.take()
+}

@@ -1,0 +1,144 @@
+//! Per-event operators: written as an [`Operator`], fused by this one adapter.
+
+use super::{Finish, Kernel, Make, Mark, Push};
+use crate::runtime::Place;
+
+/// What one instance of a per-event operator does with an event. An operator that can emit more
+/// than one event per input holds the rest when there is no room, says so in `holds`, and goes on
+/// in `resume`.
+pub trait Operator: Send {
+    /// What comes in.
+    type In;
+    /// What goes out.
+    type Out;
+
+    /// Handles one event.
+    fn push<K: Push<Self::Out>>(&mut self, event: Self::In, next: &mut K);
+
+    /// Whether something is held that must go before the next event comes.
+    fn holds(&self) -> bool {
+        false
+    }
+
+    /// Emits what is held while `next` has room.
+    fn resume<K: Push<Self::Out>>(&mut self, _next: &mut K) {}
+
+    /// Narrows the room that `next` has to what this operator takes.
+    fn room(&mut self, next: usize) -> usize {
+        next
+    }
+
+    /// Whether this operator wants nothing any more.
+    fn closed(&self) -> bool {
+        false
+    }
+
+    /// The input is quiet, or has ended: nothing may stay that could go.
+    fn flush<K: Push<Self::Out>>(&mut self, _next: &mut K) {}
+
+    /// The input has ended: emits what is left while `next` has room. True: all is through.
+    fn end<K: Push<Self::Out>>(&mut self, _finish: Finish, _next: &mut K) -> bool {
+        true
+    }
+}
+
+/// An operator as the plan holds it, from which each instance gets its own.
+pub trait Spec: Send + Sync {
+    /// One instance.
+    type Operator: Operator;
+
+    /// Makes the instance at `place`.
+    fn start(&self, place: &Place) -> Self::Operator;
+}
+
+/// An operator fused with all that follows it in its stage.
+#[derive(Debug)]
+pub struct Fused<O, K> {
+    operator: O,
+    next: K,
+}
+
+/// Makes [`Fused`] kernels.
+#[derive(Debug)]
+pub struct FusedMake<S, M> {
+    pub(crate) spec: S,
+    pub(crate) next: M,
+}
+
+impl<S, M> Make for FusedMake<S, M>
+where
+    S: Spec,
+    M: Make<Kernel: Push<<S::Operator as Operator>::Out>>,
+{
+    type Kernel = Fused<S::Operator, M::Kernel>;
+
+    fn make(&self, place: &Place) -> Self::Kernel {
+        Fused { operator: self.spec.start(place), next: self.next.make(place) }
+    }
+}
+
+impl<O, K> Kernel for Fused<O, K>
+where
+    O: Operator,
+    K: Push<O::Out>,
+{
+    #[inline]
+    fn room(&mut self) -> usize {
+        if self.operator.holds() {
+            return 0;
+        }
+        let next = self.next.room();
+        self.operator.room(next)
+    }
+
+    #[inline]
+    fn resume(&mut self) {
+        self.next.resume();
+        if self.operator.holds() {
+            self.operator.resume(&mut self.next);
+        }
+    }
+
+    #[inline]
+    fn closed(&self) -> bool {
+        self.operator.closed() || self.next.closed()
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        self.next.mark(mark);
+    }
+
+    fn quiet(&mut self, now: u64) -> Option<u64> {
+        self.operator.flush(&mut self.next);
+        self.next.quiet(now)
+    }
+
+    fn end(&mut self, finish: Finish) -> bool {
+        while self.operator.holds() {
+            if self.next.room() == 0 {
+                self.next.resume();
+                if self.next.room() == 0 {
+                    return self.next.closed();
+                }
+            }
+            self.operator.resume(&mut self.next);
+        }
+        self.operator.flush(&mut self.next);
+        self.operator.end(finish, &mut self.next) && self.next.end(finish)
+    }
+
+    fn close(&mut self, last: bool) {
+        self.next.close(last);
+    }
+}
+
+impl<O, K> Push<O::In> for Fused<O, K>
+where
+    O: Operator,
+    K: Push<O::Out>,
+{
+    #[inline(always)]
+    fn push(&mut self, event: O::In) {
+        self.operator.push(event, &mut self.next);
+    }
+}

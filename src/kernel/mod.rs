@@ -1,0 +1,77 @@
+//! The fused protocol between the operators of one stage instance. See `README.md` in this folder.
+
+pub(crate) mod culprit;
+mod fused;
+
+pub(crate) use fused::{Fused, FusedMake, Operator, Spec};
+
+use crate::runtime::Place;
+
+/// What stands downstream in the same stage instance: an operator and all that follows it, or the
+/// end of the stage. Everything but the events themselves.
+///
+/// The caller's contract: [`Push::push`] at most `room()` times between two calls of `room`; when
+/// `room` is 0, `resume` and ask again, and wait if it is still 0 (whoever makes room wakes the
+/// task); `end` only when the input has ended, again and again until it returns true; then `close`
+/// exactly once.
+pub trait Kernel: Send {
+    /// How many events may be pushed now. 0 while something is held or the consumer has no demand.
+    fn room(&mut self) -> usize;
+
+    /// Goes on with what is held, as far as there is room behind.
+    fn resume(&mut self) {}
+
+    /// Whether nothing downstream wants anything any more.
+    fn closed(&self) -> bool;
+
+    /// A control mark: in order with the events, never held back by demand.
+    fn mark(&mut self, mark: Mark);
+
+    /// The input is quiet: hands over what is staged where a consumer waits for it. Returns the
+    /// time at which what is still staged must go, if there is any.
+    fn quiet(&mut self, now: u64) -> Option<u64>;
+
+    /// The input has ended: emits what is left, as far as there is room. True: all is through.
+    fn end(&mut self, finish: Finish) -> bool;
+
+    /// The instance is over. `last`: it is the last one of its stage.
+    fn close(&mut self, last: bool);
+}
+
+/// A kernel that takes events of type `T`.
+pub trait Push<T>: Kernel {
+    /// Takes one event.
+    fn push(&mut self, event: T);
+}
+
+/// Makes the kernel of one stage instance: what a chain of operators is compiled into.
+pub trait Make: Send + Sync {
+    /// The fused kernel.
+    type Kernel: Kernel;
+
+    /// Makes the kernel of the instance at `place`.
+    fn make(&self, place: &Place) -> Self::Kernel;
+}
+
+/// A control mark. Watermarks and barriers will be further kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The events that follow come from the source's positions `start .. start + len`.
+    Claimed {
+        /// The first position.
+        start: u64,
+        /// How many positions.
+        len: u64,
+    },
+    /// All that the claim gave has been pushed.
+    Settled,
+}
+
+/// How an input ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// At its end: state is emitted as final.
+    Complete,
+    /// The run was stopped: what is held goes on, but no state is emitted.
+    Stopped,
+}

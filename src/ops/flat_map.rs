@@ -1,0 +1,344 @@
+//! `flat_map`, `flatten`, `flat_map_emit`: one event in, any number out.
+
+use super::node::{ByReference, KeepsOrder, Lending, Node, Then};
+use super::{Flow, Sequenced};
+use crate::error::Site;
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Finish, Kernel, Make, Mark, Operator, Push, Spec};
+use crate::plan::{Builder, Outline, StageOptions};
+use crate::runtime::Place;
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+impl<N: Node> Flow<N> {
+    /// Turns every event into any number of events.
+    ///
+    /// The iterator is suspended where a consumer has no demand and goes on later, so an event may
+    /// give more than fits in memory, even endlessly many.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let first: Vec<u64> = Flow::from_vec(vec![0u64, 10]).flat_map(|x| x..).take(3).collect()?;
+    /// assert_eq!(first, [0, 1, 2]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn flat_map<I, F>(self, f: F) -> Flow<Then<N, FlatMap<F, N::Item, I>>>
+    where
+        I: IntoIterator<Item: Send, IntoIter: Send>,
+        F: Fn(N::Item) -> I + Send + Sync,
+    {
+        let site = Site::here("flat_map");
+        self.then(site, FlatMap { f: Arc::new(f), site, types: PhantomData })
+    }
+
+    /// Emits the items of every event.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let all: Vec<i32> = Flow::from_vec(vec![vec![1, 2], vec![], vec![3]]).flatten().collect()?;
+    /// assert_eq!(all, [1, 2, 3]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn flatten(self) -> Flow<Then<N, FlatMap<fn(N::Item) -> N::Item, N::Item, N::Item>>>
+    where
+        N::Item: IntoIterator<Item: Send, IntoIter: Send>,
+    {
+        let site = Site::here("flatten");
+        let identity: fn(N::Item) -> N::Item = |event| event;
+        self.then(site, FlatMap { f: Arc::new(identity), site, types: PhantomData })
+    }
+
+    /// Turns every event into any number of events by pushing them: `f(&event, out)`.
+    ///
+    /// The iteration may borrow from the event, which is lent: a line of a file comes as `&str`,
+    /// straight from the block that was read. What is emitted is owned. Unlike [`flat_map`] a call
+    /// cannot be suspended: it runs to its end, and what it emits beyond the consumers' demand is
+    /// held in this stage, which takes no further event until that is gone.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let words: Vec<String> = Flow::from_lines("a b\nc".as_bytes())
+    ///     .flat_map_emit(|line, out| line.split(' ').for_each(|word| out.emit(word.to_owned())))
+    ///     .collect()?;
+    /// assert_eq!(words, ["a", "b", "c"]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    ///
+    /// [`flat_map`]: Flow::flat_map
+    #[track_caller]
+    pub fn flat_map_emit<U, F>(self, f: F) -> Flow<FlatMapEmit<N, F, U>>
+    where
+        U: Send,
+        F: Fn(&<N::Lending as Lending<N>>::Lent, &mut Emitter<'_, U>) + Send + Sync,
+    {
+        let site = Site::here("flat_map_emit");
+        self.within(|up| FlatMapEmit { up, f: Arc::new(f), site, types: PhantomData })
+    }
+}
+
+/// `flat_map` as the plan holds it.
+pub struct FlatMap<F, T, I> {
+    f: Arc<F>,
+    site: Site,
+    types: PhantomData<fn(T) -> I>,
+}
+
+impl<F, T, I> Clone for FlatMap<F, T, I> {
+    fn clone(&self) -> Self {
+        FlatMap { f: Arc::clone(&self.f), site: self.site, types: PhantomData }
+    }
+}
+
+impl<F, T, I> fmt::Debug for FlatMap<F, T, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.site.operator)
+    }
+}
+
+impl<F, T, I> KeepsOrder for FlatMap<F, T, I> {}
+
+/// One instance of `flat_map`, with the iterator that it has not come to the end of, and the events
+/// that came since, within the room that was given before.
+pub struct FlatMapInstance<F, T, I: IntoIterator> {
+    spec: FlatMap<F, T, I>,
+    held: Option<I::IntoIter>,
+    waiting: VecDeque<T>,
+}
+
+impl<F, T, I: IntoIterator> fmt::Debug for FlatMapInstance<F, T, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.spec.site.operator)
+    }
+}
+
+impl<F, T, I> Spec for FlatMap<F, T, I>
+where
+    T: Send,
+    I: IntoIterator<Item: Send, IntoIter: Send>,
+    F: Fn(T) -> I + Send + Sync,
+{
+    type Operator = FlatMapInstance<F, T, I>;
+
+    fn start(&self, _place: &Place) -> Self::Operator {
+        FlatMapInstance { spec: self.clone(), held: None, waiting: VecDeque::new() }
+    }
+}
+
+impl<F, T, I> Operator for FlatMapInstance<F, T, I>
+where
+    T: Send,
+    I: IntoIterator<Item: Send, IntoIter: Send>,
+    F: Fn(T) -> I + Send + Sync,
+{
+    type In = T;
+    type Out = I::Item;
+
+    #[inline(always)]
+    fn push<K: Push<I::Item>>(&mut self, event: T, next: &mut K) {
+        if self.held.is_some() {
+            return self.waiting.push_back(event);
+        }
+        let mut events = guarded(&self.spec.site, || (self.spec.f)(event).into_iter());
+        if !emit(&self.spec.site, &mut events, next) {
+            self.held = Some(events);
+        }
+    }
+
+    #[inline(always)]
+    fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
+    fn resume<K: Push<I::Item>>(&mut self, next: &mut K) {
+        while let Some(events) = &mut self.held {
+            if !next.closed() && !emit(&self.spec.site, events, next) {
+                return;
+            }
+            self.held = None;
+            if let Some(event) = self.waiting.pop_front() {
+                let events = guarded(&self.spec.site, || (self.spec.f)(event).into_iter());
+                self.held = Some(events);
+            }
+        }
+    }
+}
+
+/// Emits while there is room. True: the iterator has come to its end.
+#[inline(always)]
+pub(super) fn emit<I: Iterator, K: Push<I::Item>>(site: &Site, events: &mut I, next: &mut K) -> bool {
+    loop {
+        let room = next.room();
+        if room == 0 {
+            return false;
+        }
+        for _ in 0..room {
+            match guarded(site, || events.next()) {
+                Some(event) => next.push(event),
+                None => return true,
+            }
+        }
+    }
+}
+
+/// Where a pushing closure puts its events.
+#[derive(Debug)]
+pub struct Emitter<'a, U>(&'a mut VecDeque<U>);
+
+impl<U> Emitter<'_, U> {
+    /// Emits one event.
+    #[inline]
+    pub fn emit(&mut self, event: U) {
+        self.0.push_back(event);
+    }
+}
+
+impl<U> Extend<U> for Emitter<'_, U> {
+    fn extend<I: IntoIterator<Item = U>>(&mut self, events: I) {
+        self.0.extend(events);
+    }
+}
+
+/// `flat_map_emit` behind a node.
+pub struct FlatMapEmit<N, F, U> {
+    up: N,
+    f: Arc<F>,
+    site: Site,
+    types: PhantomData<fn() -> U>,
+}
+
+impl<N: Clone, F, U> Clone for FlatMapEmit<N, F, U> {
+    fn clone(&self) -> Self {
+        let up = self.up.clone();
+        FlatMapEmit { up, f: Arc::clone(&self.f), site: self.site, types: PhantomData }
+    }
+}
+
+impl<N, F, U> fmt::Debug for FlatMapEmit<N, F, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("flat_map_emit")
+    }
+}
+
+impl<N, F, U> Node for FlatMapEmit<N, F, U>
+where
+    N: Node,
+    U: Send,
+    F: Fn(&<N::Lending as Lending<N>>::Lent, &mut Emitter<'_, U>) + Send + Sync,
+{
+    type Item = U;
+    type Lending = ByReference;
+    const SINGLE: bool = N::SINGLE;
+
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        outline.operator(self.site);
+        self.up.describe(stage, outline);
+    }
+
+    fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<U>> + 'env,
+    {
+        let make = EmitMake { f: self.f, site: self.site, next: make, types: PhantomData::<fn() -> U> };
+        N::Lending::build(self.up, stage, builder, make);
+    }
+}
+
+impl<N: Sequenced, F, U> Sequenced for FlatMapEmit<N, F, U> where Self: Node {}
+
+impl<N: super::Partitioned, F, U> super::Partitioned for FlatMapEmit<N, F, U> where Self: Node {}
+
+struct EmitMake<F, U, M> {
+    f: Arc<F>,
+    site: Site,
+    next: M,
+    types: PhantomData<fn() -> U>,
+}
+
+impl<F: Send + Sync, U: Send, M: Make<Kernel: Push<U>>> Make for EmitMake<F, U, M> {
+    type Kernel = Emit<F, U, M::Kernel>;
+
+    fn make(&self, place: &Place) -> Self::Kernel {
+        let (f, site, next) = (Arc::clone(&self.f), self.site, self.next.make(place));
+        Emit { f, site, next, emitted: VecDeque::new() }
+    }
+}
+
+/// One instance of `flat_map_emit`, with what its last call emitted.
+#[derive(Debug)]
+pub struct Emit<F, U, K> {
+    f: Arc<F>,
+    site: Site,
+    next: K,
+    emitted: VecDeque<U>,
+}
+
+impl<F, U, K: Push<U>> Emit<F, U, K> {
+    fn hand_on(&mut self) {
+        while !self.emitted.is_empty() {
+            let room = self.next.room().min(self.emitted.len());
+            if room == 0 {
+                if self.next.closed() {
+                    self.emitted.clear();
+                }
+                return;
+            }
+            for event in self.emitted.drain(..room) {
+                self.next.push(event);
+            }
+        }
+    }
+}
+
+impl<F: Send + Sync, U: Send, K: Push<U>> Kernel for Emit<F, U, K> {
+    fn room(&mut self) -> usize {
+        if self.emitted.is_empty() { self.next.room() } else { 0 }
+    }
+
+    fn resume(&mut self) {
+        self.next.resume();
+        self.hand_on();
+    }
+
+    fn closed(&self) -> bool {
+        self.next.closed()
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        self.next.mark(mark);
+    }
+
+    fn quiet(&mut self, now: u64) -> Option<u64> {
+        self.next.quiet(now)
+    }
+
+    fn end(&mut self, finish: Finish) -> bool {
+        self.resume();
+        self.emitted.is_empty() && self.next.end(finish)
+    }
+
+    fn close(&mut self, last: bool) {
+        self.next.close(last);
+    }
+}
+
+impl<L, F, U, K> Push<&L> for Emit<F, U, K>
+where
+    L: ?Sized,
+    U: Send,
+    F: Fn(&L, &mut Emitter<'_, U>) + Send + Sync,
+    K: Push<U>,
+{
+    #[inline(always)]
+    fn push(&mut self, event: &L) {
+        guarded(&self.site, || (self.f)(event, &mut Emitter(&mut self.emitted)));
+        self.hand_on();
+    }
+}

@@ -1,0 +1,161 @@
+//! How an event gets its key.
+
+use crate::error::Site;
+use crate::kernel::culprit::guarded;
+use crate::ops::{Flow, Node};
+use crate::state::{Lend, RoutingHash};
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+impl<N: Node> Flow<N> {
+    /// Gives every event a key; the verbs that follow keep one accumulator per key.
+    ///
+    /// A key that borrows from the event itself needs [`key_by_ref`](Flow::key_by_ref).
+    ///
+    /// ```
+    /// use flow::Flow;
+    /// use std::collections::HashMap;
+    ///
+    /// let by_parity: HashMap<bool, u64> =
+    ///     Flow::from_range(0..10u64).key_by(|x| x % 2 == 0).sum(|x| *x).collect()?;
+    /// assert_eq!(by_parity, HashMap::from([(true, 20), (false, 25)]));
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[doc(alias = "group_by")]
+    #[track_caller]
+    pub fn key_by<K, F>(self, key: F) -> Keyed<N, ByKeyFn<F>>
+    where
+        K: Hash + Eq + Send,
+        F: Fn(&N::Item) -> K + Send + Sync,
+    {
+        self.keyed(Site::here("key_by"), ByKeyFn(key))
+    }
+
+    /// Gives every event a key that is part of it. The key is looked up by reference and copied only
+    /// where it is new.
+    ///
+    /// ```
+    /// use flow::Flow;
+    /// use std::collections::HashMap;
+    ///
+    /// let names = vec!["ann".to_string(), "bob".to_string(), "ann".to_string()];
+    /// let counts: HashMap<String, u64> =
+    ///     Flow::from_vec(names).key_by_ref(|name| name.as_str()).count().collect()?;
+    /// assert_eq!(counts["ann"], 2);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn key_by_ref<K, F>(self, key: F) -> Keyed<N, ByKeyRef<F, K>>
+    where
+        K: Lend + ?Sized,
+        F: for<'a> Fn(&'a N::Item) -> &'a K + Send + Sync,
+    {
+        self.keyed(Site::here("key_by_ref"), ByKeyRef(key, PhantomData))
+    }
+
+    fn keyed<X>(self, site: Site, key: X) -> Keyed<N, X> {
+        Keyed { flow: self, key: Arc::new(key), site }
+    }
+}
+
+/// A flow whose events have keys. Its verbs give a flow of `(key, value)` pairs, in no promised
+/// order, one pair per key, when the input has ended.
+#[must_use = "a keyed flow needs a verb such as `count` or `aggregate`, and then a terminal"]
+pub struct Keyed<N, X> {
+    pub(super) flow: Flow<N>,
+    pub(super) key: Arc<X>,
+    pub(super) site: Site,
+}
+
+impl<N: Clone, X> Clone for Keyed<N, X> {
+    fn clone(&self) -> Self {
+        Keyed { flow: self.flow.clone(), key: Arc::clone(&self.key), site: self.site }
+    }
+}
+
+impl<N: Node, X> fmt::Debug for Keyed<N, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyed {:?}", self.flow)
+    }
+}
+
+/// How an event gets its key, how the key is stored and what comes out of it.
+pub trait KeyOf<T>: Send + Sync {
+    /// The key as tables keep it.
+    type Stored: Eq + Send;
+    /// The key as results have it.
+    type Out: Send;
+
+    /// Finds the event's key and lets `visit` look it up.
+    fn visit<V: Visit<Self::Stored>>(&self, event: &T, hash: RoutingHash, visit: V) -> V::Out;
+
+    /// The stored key as it comes out.
+    fn out(stored: Self::Stored) -> Self::Out;
+}
+
+/// What is done with a key once it is found.
+pub trait Visit<S> {
+    /// What comes of it.
+    type Out;
+
+    /// Looks up a key that can be compared with stored ones and becomes one where it is new.
+    fn key<C>(self, hash: u64, key: C, same: impl Fn(&C, &S) -> bool, store: impl FnOnce(C) -> S) -> Self::Out;
+}
+
+/// A key computed from the event.
+pub struct ByKeyFn<F>(F);
+
+impl<T, K, F> KeyOf<T> for ByKeyFn<F>
+where
+    K: Hash + Eq + Send,
+    F: Fn(&T) -> K + Send + Sync,
+{
+    type Stored = K;
+    type Out = K;
+
+    #[inline(always)]
+    fn visit<V: Visit<K>>(&self, event: &T, hash: RoutingHash, visit: V) -> V::Out {
+        let key = (self.0)(event);
+        visit.key(hash.hash(&key), key, |key, stored| key == stored, |key| key)
+    }
+
+    fn out(stored: K) -> K {
+        stored
+    }
+}
+
+/// A key that is part of the event.
+pub struct ByKeyRef<F, K: ?Sized>(F, PhantomData<fn(&K)>);
+
+impl<T, K, F> KeyOf<T> for ByKeyRef<F, K>
+where
+    K: Lend + ?Sized,
+    F: for<'a> Fn(&'a T) -> &'a K + Send + Sync,
+{
+    type Stored = K::Stored;
+    type Out = K::Owned;
+
+    #[inline(always)]
+    fn visit<V: Visit<K::Stored>>(&self, event: &T, hash: RoutingHash, visit: V) -> V::Out {
+        let key = (self.0)(event);
+        visit.key(hash.hash(key), key, |key, stored| key.is(stored), |key| key.store())
+    }
+
+    fn out(stored: K::Stored) -> K::Owned {
+        K::into_owned(stored)
+    }
+}
+
+/// Calls a key function in the operator's name.
+#[inline(always)]
+pub(super) fn visit<T, X: KeyOf<T>, V: Visit<X::Stored>>(
+    key: &X,
+    site: &Site,
+    event: &T,
+    hash: RoutingHash,
+    visitor: V,
+) -> V::Out {
+    guarded(site, || key.visit(event, hash, visitor))
+}

@@ -1,0 +1,136 @@
+//! The receiving end of a keyed exchange: one table per bin, emitted when the input has ended.
+
+use super::bins::{Layout, Partial};
+use crate::error::Site;
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Finish, Operator, Push, Spec};
+use crate::runtime::Place;
+use crate::state::Table;
+use std::fmt;
+use std::sync::Arc;
+use std::vec;
+
+/// What a partition does with partials and with what it has in the end.
+pub trait Combine: Send + Sync {
+    /// The key as tables keep it.
+    type Stored: Eq + Send;
+    /// What travels.
+    type Partial: Send;
+    /// What is kept.
+    type Acc: Send;
+    /// What comes out.
+    type Out: Send;
+
+    /// The accumulator of a key's first partial.
+    fn start(&self, partial: Self::Partial) -> Self::Acc;
+
+    /// Folds a further partial.
+    fn add(&self, acc: &mut Self::Acc, partial: Self::Partial);
+
+    /// The result of a key.
+    fn finish(&self, key: Self::Stored, acc: Self::Acc) -> Self::Out;
+}
+
+/// The tables of a partition as the plan holds them.
+pub struct Tables<C> {
+    pub(super) combine: Arc<C>,
+    pub(super) site: Site,
+}
+
+impl<C> Clone for Tables<C> {
+    fn clone(&self) -> Self {
+        Tables { combine: Arc::clone(&self.combine), site: self.site }
+    }
+}
+
+impl<C> fmt::Debug for Tables<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.site.operator)
+    }
+}
+
+/// The tables of one partition.
+pub struct PartitionTables<C: Combine> {
+    spec: Tables<C>,
+    layout: Layout,
+    first_bin: usize,
+    tables: Vec<Table<C::Stored, C::Acc>>,
+    emitting: Option<vec::IntoIter<(C::Stored, C::Acc)>>,
+}
+
+impl<C: Combine> fmt::Debug for PartitionTables<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} tables", self.tables.len())
+    }
+}
+
+impl<C: Combine> Spec for Tables<C> {
+    type Operator = PartitionTables<C>;
+
+    fn start(&self, place: &Place) -> Self::Operator {
+        let layout = Layout::new(place.instances);
+        let bins = layout.bins_of(place.instance);
+        PartitionTables {
+            spec: self.clone(),
+            layout,
+            first_bin: bins.start,
+            tables: bins.map(|_| Table::new()).collect(),
+            emitting: None,
+        }
+    }
+}
+
+impl<C: Combine> Operator for PartitionTables<C> {
+    type In = Partial<C::Stored, C::Partial>;
+    type Out = C::Out;
+
+    #[inline(always)]
+    fn push<K: Push<C::Out>>(&mut self, (hash, key, partial): Self::In, _next: &mut K) {
+        let combine = &*self.spec.combine;
+        let table = &mut self.tables[self.layout.bin(hash) - self.first_bin];
+        guarded(&self.spec.site, || {
+            table.upsert(
+                hash,
+                (key, partial),
+                |(key, _), stored| key == stored,
+                |acc, (_, partial)| combine.add(acc, partial),
+                |(key, partial)| (key, combine.start(partial)),
+            );
+        });
+    }
+
+    fn end<K: Push<C::Out>>(&mut self, finish: Finish, next: &mut K) -> bool {
+        if finish == Finish::Stopped {
+            return true;
+        }
+        loop {
+            if let Some(entries) = &mut self.emitting {
+                loop {
+                    let room = next.room();
+                    if room == 0 {
+                        next.resume();
+                        if next.room() == 0 {
+                            return next.closed();
+                        }
+                        continue;
+                    }
+                    let mut given = 0;
+                    for (key, acc) in entries.by_ref().take(room) {
+                        given += 1;
+                        next.push(guarded(&self.spec.site, || self.spec.combine.finish(key, acc)));
+                    }
+                    if given < room {
+                        break;
+                    }
+                }
+            }
+            match self.tables.pop() {
+                Some(table) => self.emitting = Some(table.into_entries().into_iter()),
+                None => {
+                    self.emitting = None;
+                    return true;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The vocabulary: a lazy, typed tree of nodes behind [`Flow`]. Knows no threads.
+
+mod boxed;
+mod exchange;
+mod flat_map;
+mod flow;
+mod keyed;
+mod map;
+mod node;
+mod options;
+mod ordered;
+mod reduce;
+mod take;
+
+pub use boxed::BoxFlow;
+pub use flat_map::Emitter;
+pub use flow::Flow;
+pub use keyed::{Keyed, KeyedEach, Keys};
+pub use node::{ByReference, Lending, Node, Partitioned, Sequenced};
+pub use reduce::{PaneInfo, Reduction};

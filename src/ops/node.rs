@@ -1,0 +1,181 @@
+//! Nodes: what a flow is made of before a terminal compiles it.
+
+use crate::error::Site;
+use crate::kernel::{FusedMake, Kernel, Make, Mark, Operator, Push, Spec};
+use crate::kernel::Finish;
+use crate::plan::{Builder, Outline, StageOptions};
+use crate::runtime::Place;
+
+/// A lazy, typed step of a flow. Implemented by this library only; to be named in signatures:
+///
+/// ```
+/// use flow::{Flow, Node};
+///
+/// fn words(text: &str) -> Flow<impl Node<Item = &str>> {
+///     Flow::from_text(text).flat_map(|line| line.split_whitespace())
+/// }
+/// assert_eq!(words("a b\nc").count()?, 3);
+/// # Ok::<(), flow::FlowError>(())
+/// ```
+pub trait Node: Sized + Send {
+    /// What comes out.
+    type Item: Send;
+
+    /// How items can be had by reference: as the items themselves, or straight from a block.
+    #[doc(hidden)]
+    type Lending: Lending<Self>;
+
+    /// Whether the stage that this node ends has exactly one instance.
+    #[doc(hidden)]
+    const SINGLE: bool = false;
+
+    /// Adds this node to the outline, and what is before it.
+    #[doc(hidden)]
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline);
+
+    /// Compiles this node with what is behind it, and what is before it.
+    #[doc(hidden)]
+    fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<Self::Item>> + 'env;
+}
+
+/// A flow with one order: one source, followed by per-event operators. What needs an order
+/// (`ordered`, `take`) exists only on these.
+#[diagnostic::on_unimplemented(
+    message = "this flow has no order: its events are spread over partitions or come from several sources",
+    label = "`ordered` and `take` need a flow of one source and per-event operators",
+    note = "call it before `partition` or `key_by`; `take_any` takes any events, without an order"
+)]
+pub trait Sequenced: Node {}
+
+/// A flow whose events are spread over partitions: what `reduce` keeps its accumulators over.
+#[diagnostic::on_unimplemented(
+    message = "this flow is not partitioned",
+    label = "`reduce` and `into_partitions` keep one accumulator per partition",
+    note = "call `partition()`, `partition_by(..)` or `partition_with(..)` first"
+)]
+pub trait Partitioned: Node {}
+
+/// How a node gives its items by reference.
+#[doc(hidden)]
+pub trait Lending<N: Node> {
+    /// What is lent.
+    type Lent: ?Sized;
+
+    /// As [`Node::build`], for a kernel that takes references.
+    fn build<'env, M>(node: N, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        N: 'env,
+        M: Make<Kernel: for<'x> Push<&'x Self::Lent>> + 'env;
+}
+
+/// Items are made, then lent.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ByReference;
+
+impl<N: Node> Lending<N> for ByReference {
+    type Lent = N::Item;
+
+    fn build<'env, M>(node: N, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        N: 'env,
+        M: Make<Kernel: for<'x> Push<&'x N::Item>> + 'env,
+    {
+        node.build(stage, builder, LendMake(make));
+    }
+}
+
+/// A kernel that takes items and lends them to the next.
+#[derive(Debug)]
+pub struct Lend<K>(K);
+
+#[derive(Debug)]
+struct LendMake<M>(M);
+
+impl<M: Make> Make for LendMake<M> {
+    type Kernel = Lend<M::Kernel>;
+
+    fn make(&self, place: &Place) -> Self::Kernel {
+        Lend(self.0.make(place))
+    }
+}
+
+impl<K: Kernel> Kernel for Lend<K> {
+    fn room(&mut self) -> usize {
+        self.0.room()
+    }
+
+    fn resume(&mut self) {
+        self.0.resume();
+    }
+
+    fn closed(&self) -> bool {
+        self.0.closed()
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        self.0.mark(mark);
+    }
+
+    fn quiet(&mut self, now: u64) -> Option<u64> {
+        self.0.quiet(now)
+    }
+
+    fn end(&mut self, finish: Finish) -> bool {
+        self.0.end(finish)
+    }
+
+    fn close(&mut self, last: bool) {
+        self.0.close(last);
+    }
+}
+
+impl<T, K: for<'x> Push<&'x T>> Push<T> for Lend<K> {
+    #[inline(always)]
+    fn push(&mut self, event: T) {
+        self.0.push(&event);
+    }
+}
+
+/// A per-event operator behind a node.
+#[derive(Clone, Debug)]
+pub struct Then<N, S> {
+    pub(crate) up: N,
+    pub(crate) spec: S,
+    pub(crate) site: Site,
+}
+
+impl<N, S> Node for Then<N, S>
+where
+    N: Node,
+    S: Spec,
+    S::Operator: Operator<In = N::Item, Out: Send>,
+{
+    type Item = <S::Operator as Operator>::Out;
+    type Lending = ByReference;
+    const SINGLE: bool = N::SINGLE;
+
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        outline.operator(self.site);
+        self.up.describe(stage, outline);
+    }
+
+    fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<Self::Item>> + 'env,
+    {
+        self.up.build(stage, builder, FusedMake { spec: self.spec, next: make });
+    }
+}
+
+impl<N: Partitioned, S> Partitioned for Then<N, S> where Then<N, S>: Node {}
+
+impl<N: Sequenced, S: KeepsOrder> Sequenced for Then<N, S> where Then<N, S>: Node {}
+
+/// A per-event operator that leaves its events in their order.
+#[doc(hidden)]
+pub trait KeepsOrder {}

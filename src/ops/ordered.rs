@@ -1,0 +1,89 @@
+//! `ordered`: the source's order over parallel instances, in bounded memory, results as they come.
+
+use super::Flow;
+use super::node::{ByReference, Node, Sequenced};
+use crate::error::Site;
+use crate::kernel::{Make, Push};
+use crate::plan::{Builder, Outline, StageOptions};
+use crate::runtime::credit::Credits;
+use crate::runtime::reorder::{FromOrder, IntoOrderMake, Reorder};
+use std::sync::Arc;
+
+impl<N: Sequenced> Flow<N> {
+    /// Gives results in the order of the source, while the stage before works in parallel.
+    ///
+    /// What follows is one sequential stage. The source is never more than
+    /// [`in_flight`](Flow::in_flight) events (default 4,096) ahead of what the reader has taken, so
+    /// memory is bounded whatever the cost of single events; with 16 times the number of workers a
+    /// skewed cost hardly costs speed. A text source counts lines, a file source blocks of lines.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let squares = Flow::from_range(0..100u64).map(|x| x * x).ordered().in_flight(32);
+    /// let sum = squares.with_iter(|squares| squares.take(3).sum::<u64>())?;
+    /// assert_eq!(sum, 5);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn ordered(self) -> Flow<Ordered<N>> {
+        self.ordered_for(Site::here("ordered"), None)
+    }
+
+    pub(super) fn ordered_for(self, site: Site, most: Option<usize>) -> Flow<Ordered<N>> {
+        self.across(|up, up_stage| Ordered { up, up_stage, most, site })
+    }
+}
+
+/// A flow whose parallel results are put in order again.
+#[derive(Clone, Debug)]
+pub struct Ordered<N> {
+    up: N,
+    up_stage: StageOptions,
+    /// How many source events are wanted at the least and to begin with, where that is known.
+    most: Option<usize>,
+    site: Site,
+}
+
+impl<N: Sequenced> Sequenced for Ordered<N> {}
+
+impl<N: Sequenced> Ordered<N> {
+    fn in_flight(&self, stage: &StageOptions) -> usize {
+        let in_flight = stage.in_flight();
+        self.most.map_or(in_flight, |most| most.clamp(1, in_flight))
+    }
+}
+
+impl<N: Sequenced> Node for Ordered<N> {
+    type Item = N::Item;
+    type Lending = ByReference;
+    const SINGLE: bool = true;
+
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        outline.instances(1);
+        outline.operator(self.site);
+        let mut edge = stage.edge();
+        edge.max_demand = self.in_flight(stage);
+        edge.min_demand = 0;
+        edge.batch = edge.batch.min(edge.max_demand);
+        outline.edge_from(&self.up_stage, "in order", edge);
+        self.up.describe(&self.up_stage, outline);
+    }
+
+    fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<N::Item>> + 'env,
+    {
+        let in_flight = self.in_flight(&stage);
+        let open = builder.open(&stage, self.site, 1);
+        // What the reader holds for itself counts too.
+        let tokens = in_flight - builder.held_by_reader(in_flight, open.tasks[0].id());
+        let tokens = Arc::new(Credits::new(tokens));
+        let reorder = Reorder::new(open.tasks[0].clone(), Arc::clone(&tokens));
+        builder.fill(open, 1, make, |_| FromOrder::new(Arc::clone(&reorder)));
+        let mut up_stage = self.up_stage;
+        up_stage.tokens = Some(tokens);
+        self.up.build(up_stage, builder, IntoOrderMake(reorder));
+    }
+}

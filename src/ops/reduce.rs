@@ -1,0 +1,282 @@
+//! `reduce`: one accumulator per partition, emitted when a trigger fires.
+
+use super::Flow;
+use super::node::{Node, Partitioned, Then};
+use crate::error::Site;
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Finish, Operator, Push, Spec};
+use crate::runtime::Place;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+impl<N: Partitioned> Flow<N> {
+    /// Folds the events of each partition into one accumulator: `init()` makes it, `f(&mut acc,
+    /// event)` folds.
+    ///
+    /// Unlike `Iterator::reduce` this has a seed, and there are as many accumulators as partitions.
+    /// What comes of them is said next: [`emit_items`](Reduction::emit_items),
+    /// [`emit_state`](Reduction::emit_state) or [`on_trigger`](Reduction::on_trigger). At the end of
+    /// the input every partition emits its final state exactly once, also one that saw no event; a
+    /// run that fails emits nothing.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let sums: Vec<u64> = Flow::from_range(1..5u64)
+    ///     .partition_with(|x, _| (x % 2) as usize)
+    ///     .stages(3)
+    ///     .reduce(|| 0, |sum, x| *sum += x)
+    ///     .emit_state()
+    ///     .collect()?;
+    /// assert_eq!(sums, [6, 4, 0]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[doc(alias = "fold")]
+    #[track_caller]
+    pub fn reduce<A, I, F>(self, init: I, f: F) -> Reduction<N, I, F, A>
+    where
+        A: Send,
+        I: Fn() -> A + Send + Sync,
+        F: Fn(&mut A, N::Item) + Send + Sync,
+    {
+        let site = Site::here("reduce");
+        Reduction { flow: self, fold: Arc::new((init, f)), site, types: PhantomData }
+    }
+}
+
+/// One accumulator per partition: state, not events. It becomes a flow again by saying what is
+/// emitted when a trigger fires.
+#[must_use = "a reduction needs `emit_items`, `emit_state` or `on_trigger`, and then a terminal"]
+pub struct Reduction<N, I, F, A> {
+    flow: Flow<N>,
+    fold: Arc<(I, F)>,
+    site: Site,
+    types: PhantomData<fn() -> A>,
+}
+
+impl<N: Node, I, F, A> fmt::Debug for Reduction<N, I, F, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reduction {:?}", self.flow)
+    }
+}
+
+/// What `on_trigger` is told about a firing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PaneInfo {
+    partition: usize,
+    partitions: usize,
+    last: bool,
+}
+
+impl PaneInfo {
+    /// The index of the partition whose accumulator it is.
+    pub fn partition(&self) -> usize {
+        self.partition
+    }
+
+    /// How many partitions there are.
+    pub fn partitions(&self) -> usize {
+        self.partitions
+    }
+
+    /// Whether the accumulator fires for the last time.
+    pub fn is_last(&self) -> bool {
+        self.last
+    }
+}
+
+impl<N, I, F, A> Reduction<N, I, F, A>
+where
+    N: Partitioned,
+    A: Send,
+    I: Fn() -> A + Send + Sync,
+    F: Fn(&mut A, N::Item) + Send + Sync,
+{
+    /// Emits the items of every accumulator, one by one and as there is demand.
+    #[track_caller]
+    pub fn emit_items(self) -> Flow<Then<N, Reduce<I, F, Items, N::Item, A, A>>>
+    where
+        A: IntoIterator<Item: Send, IntoIter: Send>,
+    {
+        self.emitting(Items)
+    }
+
+    /// Emits every accumulator as one event.
+    #[track_caller]
+    pub fn emit_state(
+        self,
+    ) -> Flow<Then<N, Reduce<I, F, State, N::Item, A, std::iter::Once<A>>>> {
+        self.emitting(State)
+    }
+
+    /// Emits what `f` makes of an accumulator when it fires. `f` may change the accumulator; what it
+    /// leaves is what later events are folded into.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let parts: Vec<(usize, u64)> = Flow::from_range(1..5u64)
+    ///     .partition_with(|x, _| (x % 2) as usize)
+    ///     .stages(2)
+    ///     .reduce(|| 0, |sum, x| *sum += x)
+    ///     .on_trigger(|sum, pane| Some((pane.partition(), *sum)))
+    ///     .collect()?;
+    /// assert_eq!(parts, [(0, 6), (1, 4)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn on_trigger<E, G>(self, f: G) -> Flow<Then<N, Reduce<I, F, OnTrigger<G>, N::Item, A, E>>>
+    where
+        E: IntoIterator<Item: Send, IntoIter: Send>,
+        G: Fn(&mut A, &PaneInfo) -> E + Send + Sync,
+    {
+        self.emitting(OnTrigger(Arc::new(f)))
+    }
+
+    fn emitting<E, M>(self, emit: M) -> Flow<Then<N, Reduce<I, F, M, N::Item, A, E>>>
+    where
+        E: IntoIterator<Item: Send, IntoIter: Send>,
+        M: Emission<A, Emitted = E>,
+    {
+        let Reduction { flow, fold, site, types: _ } = self;
+        flow.then(site, Reduce { fold, emit, site, types: PhantomData })
+    }
+}
+
+/// What is emitted when an accumulator fires.
+pub trait Emission<A>: Clone + Send + Sync {
+    /// What is emitted.
+    type Emitted;
+
+    /// Emits from the accumulator, which is not used any more.
+    fn last(&self, acc: A, pane: &PaneInfo) -> Self::Emitted;
+}
+
+/// The accumulator's items.
+#[derive(Clone, Copy, Debug)]
+pub struct Items;
+
+impl<A> Emission<A> for Items {
+    type Emitted = A;
+
+    fn last(&self, acc: A, _pane: &PaneInfo) -> A {
+        acc
+    }
+}
+
+/// The accumulator.
+#[derive(Clone, Copy, Debug)]
+pub struct State;
+
+impl<A> Emission<A> for State {
+    type Emitted = std::iter::Once<A>;
+
+    fn last(&self, acc: A, _pane: &PaneInfo) -> Self::Emitted {
+        std::iter::once(acc)
+    }
+}
+
+/// What a closure makes of it.
+pub struct OnTrigger<G>(Arc<G>);
+
+impl<G> Clone for OnTrigger<G> {
+    fn clone(&self) -> Self {
+        OnTrigger(Arc::clone(&self.0))
+    }
+}
+
+impl<A, E, G: Fn(&mut A, &PaneInfo) -> E + Send + Sync> Emission<A> for OnTrigger<G> {
+    type Emitted = E;
+
+    fn last(&self, mut acc: A, pane: &PaneInfo) -> E {
+        (self.0)(&mut acc, pane)
+    }
+}
+
+/// `reduce` as the plan holds it.
+pub struct Reduce<I, F, M, T, A, E> {
+    fold: Arc<(I, F)>,
+    emit: M,
+    site: Site,
+    types: PhantomData<fn(T, A) -> E>,
+}
+
+impl<I, F, M: Clone, T, A, E> Clone for Reduce<I, F, M, T, A, E> {
+    fn clone(&self) -> Self {
+        let (fold, emit) = (Arc::clone(&self.fold), self.emit.clone());
+        Reduce { fold, emit, site: self.site, types: PhantomData }
+    }
+}
+
+impl<I, F, M, T, A, E> fmt::Debug for Reduce<I, F, M, T, A, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("reduce")
+    }
+}
+
+/// One partition's accumulator.
+pub struct ReduceInstance<I, F, M, T, A, E: IntoIterator> {
+    acc: Option<A>,
+    spec: Reduce<I, F, M, T, A, E>,
+    pane: PaneInfo,
+    emitting: Option<E::IntoIter>,
+}
+
+impl<I, F, M, T, A, E: IntoIterator> fmt::Debug for ReduceInstance<I, F, M, T, A, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reduce {:?}", self.pane)
+    }
+}
+
+impl<I, F, M, T, A, E> Spec for Reduce<I, F, M, T, A, E>
+where
+    A: Send,
+    E: IntoIterator<Item: Send, IntoIter: Send>,
+    I: Fn() -> A + Send + Sync,
+    F: Fn(&mut A, T) + Send + Sync,
+    M: Emission<A, Emitted = E>,
+{
+    type Operator = ReduceInstance<I, F, M, T, A, E>;
+
+    fn start(&self, place: &Place) -> Self::Operator {
+        let acc = guarded(&self.site, || (self.fold.0)());
+        let pane = PaneInfo { partition: place.instance, partitions: place.instances, last: true };
+        ReduceInstance { acc: Some(acc), spec: self.clone(), pane, emitting: None }
+    }
+}
+
+impl<I, F, M, T, A, E> Operator for ReduceInstance<I, F, M, T, A, E>
+where
+    A: Send,
+    E: IntoIterator<Item: Send, IntoIter: Send>,
+    I: Fn() -> A + Send + Sync,
+    F: Fn(&mut A, T) + Send + Sync,
+    M: Emission<A, Emitted = E>,
+{
+    type In = T;
+    type Out = E::Item;
+
+    #[inline(always)]
+    fn push<K: Push<E::Item>>(&mut self, event: T, _next: &mut K) {
+        if let Some(acc) = &mut self.acc {
+            guarded(&self.spec.site, || (self.spec.fold.1)(acc, event));
+        }
+    }
+
+    fn end<K: Push<E::Item>>(&mut self, finish: Finish, next: &mut K) -> bool {
+        if finish == Finish::Stopped {
+            return true;
+        }
+        let site = &self.spec.site;
+        if let Some(acc) = self.acc.take() {
+            let emitted = guarded(site, || self.spec.emit.last(acc, &self.pane).into_iter());
+            self.emitting = Some(emitted);
+        }
+        match &mut self.emitting {
+            Some(emitting) => super::flat_map::emit(site, emitting, next),
+            None => true,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `take` of a flow with an order, `take_any` of any.
+
+use super::Flow;
+use super::node::{KeepsOrder, Node, Sequenced, Then};
+use super::ordered::Ordered;
+use crate::error::Site;
+use crate::kernel::{Operator, Push, Spec};
+use crate::runtime::Place;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+impl<N: Sequenced> Flow<N> {
+    /// The first `n` events of the source's order. What is upstream stops as soon as they are there;
+    /// it reads ahead by no more than `n` events that turn out not to be wanted.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let first: Vec<u64> = Flow::from_iter(0u64..).filter(|x| x % 3 == 0).take(4).collect()?;
+    /// assert_eq!(first, [0, 3, 6, 9]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn take(self, n: usize) -> Flow<Then<Ordered<N>, Take<N::Item>>> {
+        let site = Site::here("take");
+        self.ordered_for(site, Some(n)).then(site, Take { left: n, types: PhantomData })
+    }
+}
+
+impl<N: Node> Flow<N> {
+    /// Any `n` events, in no order: the first that come. What is upstream stops then.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let some: Vec<u64> = Flow::from_range(0..1_000_000u64).take_any(5).collect()?;
+    /// assert_eq!(some.len(), 5);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn take_any(self, n: usize) -> Flow<Then<N, TakeAny<N::Item>>> {
+        let left = Arc::new(AtomicUsize::new(n));
+        self.then(Site::here("take_any"), TakeAny { n, left, types: PhantomData })
+    }
+}
+
+/// `take`: the plan's form and the one instance's form.
+#[derive(Debug)]
+pub struct Take<T> {
+    left: usize,
+    types: PhantomData<fn(T)>,
+}
+
+impl<T> Clone for Take<T> {
+    fn clone(&self) -> Self {
+        Take { left: self.left, types: PhantomData }
+    }
+}
+
+impl<T> KeepsOrder for Take<T> {}
+
+impl<T> Spec for Take<T> {
+    type Operator = Take<T>;
+
+    fn start(&self, _place: &Place) -> Take<T> {
+        self.clone()
+    }
+}
+
+impl<T> Operator for Take<T> {
+    type In = T;
+    type Out = T;
+
+    #[inline]
+    fn push<K: Push<T>>(&mut self, event: T, next: &mut K) {
+        if self.left > 0 {
+            self.left -= 1;
+            next.push(event);
+        }
+    }
+
+    fn room(&mut self, next: usize) -> usize {
+        next.min(self.left)
+    }
+
+    fn closed(&self) -> bool {
+        self.left == 0
+    }
+}
+
+/// `take_any` as the plan holds it. Every run of a cloned flow counts for itself.
+#[derive(Debug)]
+pub struct TakeAny<T> {
+    n: usize,
+    left: Arc<AtomicUsize>,
+    types: PhantomData<fn(T)>,
+}
+
+impl<T> Clone for TakeAny<T> {
+    fn clone(&self) -> Self {
+        TakeAny { n: self.n, left: Arc::new(AtomicUsize::new(self.n)), types: PhantomData }
+    }
+}
+
+/// One instance of `take_any`. It stages what comes and takes its share of what is left once per
+/// batch, so that no event costs an atomic operation and none is taken that nobody has.
+#[derive(Debug)]
+pub struct TakeAnyInstance<T> {
+    left: Arc<AtomicUsize>,
+    staged: Vec<T>,
+}
+
+/// How many events are staged before a share is taken.
+const BATCH: usize = 256;
+
+impl<T: Send> Spec for TakeAny<T> {
+    type Operator = TakeAnyInstance<T>;
+
+    fn start(&self, _place: &Place) -> Self::Operator {
+        TakeAnyInstance { left: Arc::clone(&self.left), staged: Vec::new() }
+    }
+}
+
+impl<T: Send> Operator for TakeAnyInstance<T> {
+    type In = T;
+    type Out = T;
+
+    fn push<K: Push<T>>(&mut self, event: T, _next: &mut K) {
+        self.staged.push(event);
+    }
+
+    fn holds(&self) -> bool {
+        self.staged.len() >= BATCH || (self.staged.len() >= self.left.load(Ordering::Relaxed))
+    }
+
+    fn resume<K: Push<T>>(&mut self, next: &mut K) {
+        self.flush(next);
+    }
+
+    fn room(&mut self, next: usize) -> usize {
+        next.min(BATCH - self.staged.len()).min(self.left.load(Ordering::Relaxed))
+    }
+
+    fn closed(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
+    }
+
+    fn flush<K: Push<T>>(&mut self, next: &mut K) {
+        let wanted = self.staged.len().min(next.room());
+        if wanted == 0 {
+            return;
+        }
+        let mut share = 0;
+        // The closure only computes, so the last value that it computed is the one that was stored.
+        let _ = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            share = wanted.min(left);
+            Some(left - share)
+        });
+        for event in self.staged.drain(..share) {
+            next.push(event);
+        }
+        if self.closed() {
+            self.staged.clear();
+        }
+    }
+}

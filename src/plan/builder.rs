@@ -1,0 +1,169 @@
+//! Collects the tasks of a run while the typed tree is taken apart, from its terminals upwards.
+
+use crate::error::Site;
+use crate::kernel::Make;
+use crate::plan::options::StageOptions;
+use crate::runtime::core::Core;
+use crate::runtime::meter::{EdgeCounters, StageCounters};
+use crate::runtime::stage::{Input, Instance, Place, Stage};
+use crate::runtime::task::{Home, Slot, TaskRef};
+use crate::runtime::worker::Run;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// The run that is being built.
+pub struct Builder<'env> {
+    core: Arc<Core>,
+    slots: Vec<Slot<'env>>,
+    stages: Vec<StageHead>,
+    ready: Vec<TaskRef>,
+    pub(crate) stage_counters: Vec<Arc<StageCounters>>,
+    pub(crate) edge_counters: Vec<Arc<EdgeCounters>>,
+    /// The next stage that is opened runs on the thread that reads the flow; how far it may then
+    /// run ahead of the reader goes in here.
+    reader_runs_next_stage: Option<Arc<AtomicUsize>>,
+    readers_task: Option<(usize, Arc<AtomicUsize>)>,
+}
+
+/// What an error says about a stage.
+struct StageHead {
+    name: Option<Cow<'static, str>>,
+    operator: &'static str,
+}
+
+/// A stage whose instances have handles but no tasks yet: what edges into it need.
+pub(crate) struct OpenStage {
+    pub(crate) shared: Arc<Stage>,
+    pub(crate) tasks: Vec<TaskRef>,
+}
+
+impl<'env> Builder<'env> {
+    pub(crate) fn new(core: Core) -> Self {
+        Builder {
+            core: Arc::new(core),
+            slots: Vec::new(),
+            stages: Vec::new(),
+            ready: Vec::new(),
+            stage_counters: Vec::new(),
+            edge_counters: Vec::new(),
+            reader_runs_next_stage: None,
+            readers_task: None,
+        }
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// The stage of the terminal, which is opened next, has one instance, and the reader of the flow
+    /// is to run it. Returns which task that will be.
+    pub(crate) fn reader_runs_next_stage(&mut self, ahead: Arc<AtomicUsize>) -> usize {
+        self.reader_runs_next_stage = Some(ahead);
+        self.slots.len()
+    }
+
+    /// How many of the events that may be in flight the reader of the flow may hold, if it is the
+    /// reader that runs this task: an eighth.
+    pub(crate) fn held_by_reader(&self, in_flight: usize, task: usize) -> usize {
+        match &self.readers_task {
+            Some((id, ahead)) if *id == task => {
+                let held = in_flight / 8;
+                ahead.store(held, Ordering::Relaxed);
+                held
+            }
+            _ => 0,
+        }
+    }
+
+    /// Opens the stage of a source: one instance per worker, unless its options say otherwise.
+    pub(crate) fn open_source(&mut self, options: &StageOptions, head: Site) -> OpenStage {
+        let instances = options.stages.unwrap_or(self.core.workers);
+        self.open(options, head, instances)
+    }
+
+    /// Opens a stage: its instances can be named before they exist.
+    pub(crate) fn open(&mut self, options: &StageOptions, head: Site, instances: usize) -> OpenStage {
+        let number = self.stages.len();
+        self.stages.push(StageHead { name: options.name.clone(), operator: head.operator });
+        let counters = Arc::new(StageCounters::default());
+        if self.core.observed {
+            self.stage_counters.push(Arc::clone(&counters));
+        }
+        let tasks = (0..instances)
+            .map(|_| {
+                let handle = TaskRef::new(self.slots.len(), number, &self.core);
+                let task = Mutex::new(None);
+                self.slots.push(Slot { handle: handle.clone(), task });
+                handle
+            })
+            .collect::<Vec<_>>();
+        if let Some(ahead) = self.reader_runs_next_stage.take() {
+            debug_assert_eq!(instances, 1, "a reader runs one instance");
+            tasks[0].move_to(Home::Reader);
+            self.readers_task = Some((tasks[0].id(), ahead));
+        }
+        OpenStage { shared: Stage::new(counters), tasks }
+    }
+
+    /// Gives the instances of an open stage their tasks. The first `started` of them count from the
+    /// beginning; the others are started by them as work is worth it.
+    pub(crate) fn fill<I, M>(
+        &mut self,
+        stage: OpenStage,
+        started: usize,
+        make: M,
+        mut input: impl FnMut(usize) -> I,
+    ) where
+        M: Make + 'env,
+        I: Input<M::Kernel> + 'env,
+    {
+        let make = Arc::new(make);
+        let instances = stage.tasks.len();
+        for (instance, task) in stage.tasks.iter().enumerate() {
+            let place = Place { instance, instances, task: task.clone() };
+            let input = input(instance);
+            let instance = Instance::new(input, Arc::clone(&make), place, Arc::clone(&stage.shared));
+            self.slots[task.id()].task = Mutex::new(Some(Box::new(instance)));
+        }
+        stage.shared.begin(stage.tasks.into_boxed_slice(), started);
+    }
+
+    /// A task that is ready when the run begins.
+    pub(crate) fn start_with(&mut self, task: TaskRef) {
+        self.ready.push(task);
+    }
+
+    /// Counters of one more edge.
+    pub(crate) fn edge_counters(&mut self) -> Arc<EdgeCounters> {
+        let counters = Arc::new(EdgeCounters::default());
+        if self.core.observed {
+            self.edge_counters.push(Arc::clone(&counters));
+        }
+        counters
+    }
+
+    /// The finished run, with its first tasks scheduled.
+    pub(crate) fn finish(self) -> Run<'env> {
+        for task in &self.ready {
+            task.notify();
+        }
+        let stages = self.stages;
+        let name_of = move |number: usize| match &stages.get(number) {
+            Some(StageHead { name: Some(name), .. }) => name.to_string(),
+            // Stages are built from the terminal upwards; people count from the source.
+            Some(head) => format!("{}: {}", stages.len() - number, head.operator),
+            None => String::new(),
+        };
+        self.core.name_stages(Box::new(name_of));
+        let sources = self.ready.iter().map(TaskRef::id).collect();
+        Run::new(self.core, self.slots, sources)
+    }
+}
+
+impl fmt::Debug for Builder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("tasks", &self.slots.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,418 @@
+//! What all tasks of one run share: the ready queue, the clock, who is alive, how the run ends.
+//!
+//! Invariants:
+//! - `live` counts tasks that were started and are not done; the run is over when it is 0.
+//! - `active` counts tasks that are scheduled or running. Only an active task, a timer or something
+//!   outside (a reader, a notifier held by user code) can make a task active. So when `active` is 0
+//!   and there is none of these while tasks live, nothing can ever move again: the run has stalled,
+//!   and says so instead of hanging.
+//! - The first failure wins; whatever comes later is a consequence of it.
+
+use super::clock::Clock;
+use super::simulation::Simulation;
+use super::sleep::Sleep;
+use super::task::{Home, TaskRef};
+use super::timers::Timers;
+use crate::error::{ErrorKind, FlowError};
+use crate::sync::unpoisoned;
+use crossbeam_channel::{Receiver, Sender};
+use crossbeam_deque::{Injector, Steal};
+use crossbeam_utils::sync::Unparker;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+pub(crate) struct Core {
+    pub(crate) clock: Clock,
+    pub(crate) timers: Timers,
+    pub(crate) sleep: Sleep,
+    /// How many workers the run may use, the caller included.
+    pub(crate) workers: usize,
+    /// Whether a blocking task may get a thread of its own.
+    pub(crate) own_threads_allowed: bool,
+    /// Whether somebody watches: only then are busy times measured.
+    pub(crate) observed: bool,
+    ready: Ready,
+    live: AtomicUsize,
+    active: AtomicUsize,
+    outside: AtomicUsize,
+    helper_wanted: AtomicBool,
+    helpers: AtomicUsize,
+    ended_at: AtomicU64,
+    phase: AtomicU8,
+    stopped: AtomicBool,
+    failure: Mutex<Option<FlowError>>,
+    stage_name: OnceLock<Box<StageName>>,
+    /// Bytes that readers have read, and are to read, as far as is known.
+    pub(crate) bytes_read: AtomicU64,
+    pub(crate) bytes_total: AtomicU64,
+    own_threads: Mutex<Vec<Unparker>>,
+    halt: OnceLock<Halt>,
+}
+
+enum Ready {
+    Queue(Injector<usize>),
+    Simulated(Mutex<Simulation>),
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    Running = 0,
+    /// Sources have been told to end; what is under way is finished and emitted.
+    Draining = 1,
+    /// Sources have been told to end; what is under way is finished, open state is not emitted.
+    Stopping = 2,
+    /// Done or failed: nothing runs any more.
+    Over = 3,
+}
+
+/// What a stage is called, by its number.
+pub(crate) type StageName = dyn Fn(usize) -> String + Send + Sync;
+
+/// A channel that closes when sources must end: what a blocked receiver selects on.
+#[derive(Debug)]
+struct Halt {
+    sender: Mutex<Option<Sender<()>>>,
+    receiver: Receiver<()>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("phase", &self.phase()).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    pub(crate) fn threads(workers: usize, own_threads_allowed: bool, observed: bool) -> Self {
+        Core::new(Ready::Queue(Injector::new()), Clock::real(), workers, own_threads_allowed, observed)
+    }
+
+    /// A simulated run of so many workers, which take turns on one thread.
+    pub(crate) fn simulated(seed: u64, workers: usize, observed: bool) -> Self {
+        let simulation = Ready::Simulated(Mutex::new(Simulation::new(seed)));
+        Core::new(simulation, Clock::simulated(), workers, false, observed)
+    }
+
+    fn new(ready: Ready, clock: Clock, workers: usize, own: bool, observed: bool) -> Self {
+        Core {
+            clock,
+            timers: Timers::new(),
+            sleep: Sleep::new(),
+            workers,
+            own_threads_allowed: own,
+            observed,
+            ready,
+            live: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
+            outside: AtomicUsize::new(0),
+            helper_wanted: AtomicBool::new(false),
+            helpers: AtomicUsize::new(0),
+            ended_at: AtomicU64::new(u64::MAX),
+            phase: AtomicU8::new(Phase::Running as u8),
+            stopped: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            stage_name: OnceLock::new(),
+            bytes_read: AtomicU64::new(0),
+            bytes_total: AtomicU64::new(0),
+            own_threads: Mutex::new(Vec::new()),
+            halt: OnceLock::new(),
+        }
+    }
+
+    /// Puts a task that was just notified into the hands of whoever runs it.
+    pub(crate) fn schedule(&self, task: &TaskRef) {
+        self.active.fetch_add(1, Ordering::SeqCst);
+        self.queue(task);
+    }
+
+    /// Queues a task that stayed active.
+    pub(crate) fn queue(&self, task: &TaskRef) {
+        match (&self.ready, task.home()) {
+            (_, Some(Home::OwnThread(thread))) => thread.unpark(),
+            // The reader looks at the task's state itself; it only has to be awake.
+            (_, Some(Home::Reader)) => self.sleep.wake_all(),
+            (Ready::Queue(queue), None) => {
+                queue.push(task.id());
+                self.sleep.wake_one();
+            }
+            (Ready::Simulated(simulation), None) => {
+                unpoisoned(simulation.lock()).schedule(task.id());
+            }
+        }
+    }
+
+    /// The next task to run, if one is ready.
+    pub(crate) fn next_ready(&self) -> Option<usize> {
+        match &self.ready {
+            Ready::Queue(queue) => loop {
+                match queue.steal() {
+                    Steal::Success(id) => return Some(id),
+                    Steal::Empty => return None,
+                    Steal::Retry => {}
+                }
+            },
+            Ready::Simulated(simulation) => unpoisoned(simulation.lock()).next(),
+        }
+    }
+
+    pub(crate) fn has_ready(&self) -> bool {
+        match &self.ready {
+            Ready::Queue(queue) => !queue.is_empty(),
+            Ready::Simulated(simulation) => unpoisoned(simulation.lock()).has_ready(),
+        }
+    }
+
+    /// The simulation's say, where the run is simulated.
+    pub(crate) fn simulation<R>(&self, say: impl FnOnce(&mut Simulation) -> R) -> Option<R> {
+        match &self.ready {
+            Ready::Queue(_) => None,
+            Ready::Simulated(simulation) => {
+                let mut simulation = unpoisoned(simulation.lock());
+                Some(say(&mut simulation))
+            }
+        }
+    }
+
+    pub(crate) fn is_simulated(&self) -> bool {
+        matches!(self.ready, Ready::Simulated(_))
+    }
+
+    /// A task begins to count: it must come to its end before the run does.
+    pub(crate) fn task_lives(&self) {
+        self.live.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn task_done(&self) {
+        self.active.fetch_sub(1, Ordering::SeqCst);
+        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.finish();
+        } else {
+            self.fail_if_stalled(0);
+        }
+    }
+
+    /// A task went idle.
+    pub(crate) fn task_waits(&self) {
+        if self.active.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.fail_if_stalled(0);
+        }
+    }
+
+    /// Something outside the run holds a means to make it move.
+    pub(crate) fn outside_enters(&self) {
+        self.outside.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn outside_leaves(&self) {
+        self.outside.fetch_sub(1, Ordering::SeqCst);
+        self.fail_if_stalled(0);
+    }
+
+    /// Whether nothing can ever move again by itself, while there is something that should.
+    /// `outside` are those outsiders of which the caller knows that they wait too.
+    pub(crate) fn is_at_rest(&self, outside: usize) -> bool {
+        self.active.load(Ordering::SeqCst) == 0
+            && self.outside.load(Ordering::SeqCst) <= outside
+            && self.timers.next().is_none()
+            && self.live.load(Ordering::SeqCst) > 0
+    }
+
+    /// Fails the run if it [is at rest](Self::is_at_rest).
+    pub(crate) fn fail_if_stalled(&self, outside: usize) {
+        if self.is_at_rest(outside) && !self.is_over() {
+            let live = self.live.load(Ordering::SeqCst);
+            self.fail(FlowError::new(
+                ErrorKind::Stalled,
+                format!("the run has stalled: {live} tasks wait and nothing can wake them"),
+            ));
+        }
+    }
+
+    /// Wakes the tasks whose time has come. The run counts as active meanwhile: a timer that has
+    /// left the heap but not yet woken its task must not look like a stall.
+    pub(crate) fn fire_timers(&self, now: u64) {
+        self.active.fetch_add(1, Ordering::SeqCst);
+        self.timers.fire(now);
+        self.task_waits();
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::SeqCst) {
+            0 => Phase::Running,
+            1 => Phase::Draining,
+            2 => Phase::Stopping,
+            _ => Phase::Over,
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.phase() == Phase::Over
+    }
+
+    /// Tells the sources to end. A later phase is never taken back.
+    pub(crate) fn enter(&self, phase: Phase) {
+        if phase == Phase::Stopping && !self.is_over() {
+            self.stopped.store(true, Ordering::SeqCst);
+        }
+        self.phase.fetch_max(phase as u8, Ordering::SeqCst);
+        if let Some(halt) = self.halt.get() {
+            unpoisoned(halt.sender.lock()).take();
+        }
+        if phase == Phase::Over {
+            self.ended_at.fetch_min(self.clock.now(), Ordering::Relaxed);
+            self.sleep.wake_all();
+            for thread in unpoisoned(self.own_threads.lock()).iter() {
+                thread.unpark();
+            }
+        }
+    }
+
+    /// What stages are called; only asked when something fails.
+    pub(crate) fn name_stages(&self, name: Box<StageName>) {
+        let _set_once = self.stage_name.set(name);
+    }
+
+    pub(crate) fn stage_name(&self, stage: usize) -> String {
+        self.stage_name.get().map(|name| name(stage)).unwrap_or_default()
+    }
+
+    fn finish(&self) {
+        self.enter(Phase::Over);
+    }
+
+    /// Ends the run at once with this cause, unless it has ended already.
+    pub(crate) fn fail(&self, error: FlowError) {
+        {
+            let mut failure = unpoisoned(self.failure.lock());
+            if self.is_over() {
+                return;
+            }
+            failure.get_or_insert(error);
+        }
+        self.enter(Phase::Over);
+    }
+
+    /// Ends the run at once, without a failure: nobody wants anything any more.
+    pub(crate) fn cancel(&self) {
+        self.enter(Phase::Over);
+    }
+
+    /// Whether the run was told to stop before its end.
+    pub(crate) fn was_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.is_over() && unpoisoned(self.failure.lock()).is_some()
+    }
+
+    /// The cause of the failure, to be taken once after the run.
+    pub(crate) fn take_failure(&self) -> Option<FlowError> {
+        unpoisoned(self.failure.lock()).take()
+    }
+
+    pub(crate) fn register_own_thread(&self, thread: Unparker) {
+        unpoisoned(self.own_threads.lock()).push(thread);
+    }
+
+    /// A channel that closes when sources must end.
+    pub(crate) fn halt(&self) -> Receiver<()> {
+        let halt = self.halt.get_or_init(|| {
+            let (sender, receiver) = crossbeam_channel::bounded(0);
+            Halt { sender: Mutex::new(Some(sender)), receiver }
+        });
+        if self.phase() != Phase::Running {
+            unpoisoned(halt.sender.lock()).take();
+        }
+        halt.receiver.clone()
+    }
+
+    /// How long the run has lasted, in nanoseconds.
+    pub(crate) fn elapsed(&self) -> u64 {
+        self.clock.now().min(self.ended_at.load(Ordering::Relaxed))
+    }
+
+    /// Counts one more helper, unless there are as many as there may be.
+    pub(crate) fn admit_helper(&self) -> bool {
+        let limit = self.workers - 1;
+        let admit = |helpers| (helpers < limit).then_some(helpers + 1);
+        self.helpers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, admit).is_ok()
+    }
+
+    pub(crate) fn helpers(&self) -> usize {
+        self.helpers.load(Ordering::Relaxed)
+    }
+
+    /// There is enough work for another thread.
+    pub(crate) fn want_helper(&self) {
+        self.helper_wanted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn helper_wanted(&self) -> bool {
+        self.helper_wanted.load(Ordering::Relaxed)
+    }
+}
+
+/// What a task sees of its run while it runs.
+pub(crate) struct Cx<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) task: &'a TaskRef,
+    entered: u64,
+    /// The last time that was read.
+    now: u64,
+}
+
+/// A task that has run for so long lets others run: 100 µs.
+const QUANTUM: u64 = 100_000;
+
+impl<'a> Cx<'a> {
+    pub(crate) fn new(core: &'a Core, task: &'a TaskRef) -> Self {
+        let now = core.clock.now();
+        Cx { core, task, entered: now, now }
+    }
+
+    /// The time of the last reading of the clock: at most one pull ago.
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Reads the clock; returns how long it is since the last reading.
+    pub(crate) fn lap(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.now, self.core.clock.now());
+        self.now.saturating_sub(before)
+    }
+
+    /// How long the task has run by the last reading of the clock.
+    pub(crate) fn ran(&self) -> u64 {
+        self.now.saturating_sub(self.entered)
+    }
+
+    /// How many of `room` events to handle now: all of them, or what the simulation's seed says.
+    pub(crate) fn limit(&self, room: usize) -> usize {
+        self.core.simulation(|simulation| simulation.cut(room)).unwrap_or(room)
+    }
+
+    /// Whether the task has run long enough and others should.
+    pub(crate) fn spent(&self) -> bool {
+        match self.core.simulation(Simulation::interrupts) {
+            Some(interrupted) => interrupted,
+            None => {
+                self.core.is_over()
+                    || self.ran() > QUANTUM
+                    || (self.core.helper_wanted() && self.core.has_ready())
+            }
+        }
+    }
+
+    /// Whether the simulation's seed wants something to be delayed.
+    pub(crate) fn delays(&self) -> bool {
+        self.core.simulation(Simulation::delays).unwrap_or(false)
+    }
+
+    /// Wakes this task at a time of the run's clock.
+    pub(crate) fn wake_at(&self, at: u64) {
+        self.core.timers.set(at, self.task.clone());
+    }
+}

@@ -1,0 +1,533 @@
+//! An edge that several instances of one stage share: they claim from it what they can handle.
+//!
+//! A source that one thread reads (an iterator, a file, a user's producer) feeds a pool; the
+//! instances of the stage behind it claim events at their own pace, few where an event is dear and
+//! many where it is cheap. Segments keep what arrived together, so that demand is asked for again
+//! exactly when a consumer with its own edge would ask.
+//!
+//! Invariants:
+//! - Events are fed only against credit; the pool never holds more than `max_demand` per feeder.
+//! - Positions are consecutive over all claims, in feeding order.
+//! - An instance that found nothing stands in `idle` until it is woken; feeding wakes one, and a
+//!   claim that leaves enough behind wakes the next.
+
+use super::core::{Cx, Phase};
+use super::credit::{Credits, Demand};
+use super::edge::EdgeOptions;
+use super::meter::EdgeCounters;
+use super::stage::{Input, Pace, Place, Pull, Stage, WORTH_A_WAKE, spread};
+use super::task::TaskRef;
+use super::worker::WORTH_A_THREAD;
+use crate::kernel::{Finish, Kernel, Make, Mark, Push};
+use crate::sync::unpoisoned;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[derive(Debug)]
+pub(crate) struct Pool<T> {
+    queue: Mutex<Queue<T>>,
+    options: EdgeOptions,
+    /// Credits given back by the reader of an ordered region instead of by the claimers.
+    tokens: Option<Arc<Credits<TaskRef>>>,
+    /// All events are here from the beginning: claimers take the tokens, since no feeder does.
+    filled: bool,
+    closed: AtomicBool,
+    counters: Arc<EdgeCounters>,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    segments: VecDeque<Segment<T>>,
+    len: usize,
+    next_segment: usize,
+    /// The position of the next event to be claimed.
+    position: u64,
+    feeders: Vec<Feeder>,
+    /// Segments that are claimed, wholly or in part, and not yet handled.
+    unsettled: Vec<Unsettled>,
+    idle: Vec<TaskRef>,
+    spare: Vec<VecDeque<T>>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Feeder {
+    credits: Arc<Credits<TaskRef>>,
+    demand: Demand,
+    task: TaskRef,
+}
+
+#[derive(Debug)]
+struct Segment<T> {
+    number: usize,
+    feeder: usize,
+    events: VecDeque<T>,
+    total: usize,
+}
+
+#[derive(Debug)]
+struct Unsettled {
+    segment: usize,
+    feeder: usize,
+    claimed: usize,
+    handled: usize,
+    /// All of it has been claimed: `claimed` is its size.
+    sealed: bool,
+}
+
+impl<T> Pool<T> {
+    pub(crate) fn new(
+        options: EdgeOptions,
+        tokens: Option<Arc<Credits<TaskRef>>>,
+        first: TaskRef,
+        counters: Arc<EdgeCounters>,
+    ) -> Arc<Self> {
+        Arc::new(Pool {
+            queue: Mutex::new(Queue { idle: vec![first], ..Queue::default() }),
+            options,
+            tokens,
+            filled: false,
+            closed: AtomicBool::new(false),
+            counters,
+        })
+    }
+
+    /// A pool that holds all its events from the beginning.
+    pub(crate) fn filled(
+        events: Vec<T>,
+        options: EdgeOptions,
+        tokens: Option<Arc<Credits<TaskRef>>>,
+        counters: Arc<EdgeCounters>,
+    ) -> Arc<Self> {
+        counters.sent(events.len());
+        let mut queue = Queue { len: events.len(), ended: true, ..Queue::default() };
+        queue.push_segment(0, VecDeque::from(events));
+        Arc::new(Pool {
+            queue: Mutex::new(queue),
+            options,
+            tokens,
+            filled: true,
+            closed: AtomicBool::new(false),
+            counters,
+        })
+    }
+
+    /// Joins as one more feeder.
+    fn attach(&self, task: &TaskRef) -> (usize, Arc<Credits<TaskRef>>) {
+        let mut queue = unpoisoned(self.queue.lock());
+        let credits = match &self.tokens {
+            Some(tokens) => Arc::clone(tokens),
+            None => Arc::new(Credits::new(self.options.max_demand)),
+        };
+        let demand = Demand::new(self.options.max_demand, self.options.min_demand);
+        let task = task.clone();
+        queue.feeders.push(Feeder { credits: Arc::clone(&credits), demand, task });
+        (queue.feeders.len() - 1, credits)
+    }
+
+    /// Feeds all of `events`, for which the feeder holds credit, as segments of at most one batch.
+    fn feed(&self, feeder: usize, events: &mut Vec<T>) {
+        let idle = {
+            let mut queue = unpoisoned(self.queue.lock());
+            self.counters.sent(events.len());
+            if self.closed.load(Ordering::SeqCst) {
+                self.counters.dropped_held(events.len());
+                events.clear();
+                return;
+            }
+            queue.len += events.len();
+            let mut events = events.drain(..);
+            while events.len() > 0 {
+                let mut batch = queue.spare.pop().unwrap_or_default();
+                batch.extend(events.by_ref().take(self.options.batch));
+                queue.push_segment(feeder, batch);
+            }
+            queue.idle.pop()
+        };
+        if let Some(task) = idle {
+            task.notify();
+        }
+    }
+
+    /// Feeds one event at once, joined to the last segment where that is not full.
+    fn feed_one(&self, feeder: usize, event: T) {
+        let idle = {
+            let mut queue = unpoisoned(self.queue.lock());
+            self.counters.sent(1);
+            if self.closed.load(Ordering::SeqCst) {
+                self.counters.dropped_held(1);
+                return;
+            }
+            queue.len += 1;
+            match queue.segments.back_mut() {
+                Some(last) if last.feeder == feeder && last.total < self.options.batch => {
+                    last.events.push_back(event);
+                    last.total += 1;
+                }
+                _ => {
+                    let mut batch = queue.spare.pop().unwrap_or_default();
+                    batch.push_back(event);
+                    queue.push_segment(feeder, batch);
+                }
+            }
+            queue.idle.pop()
+        };
+        if let Some(task) = idle {
+            task.notify();
+        }
+    }
+
+    /// All feeders are through.
+    fn end(&self) {
+        let idle = {
+            let mut queue = unpoisoned(self.queue.lock());
+            queue.ended = true;
+            std::mem::take(&mut queue.idle)
+        };
+        for task in idle {
+            task.notify();
+        }
+    }
+
+    /// Nobody claims any more: what is held is dropped and counted, feeders are told.
+    fn close(&self) {
+        let told = {
+            let mut queue = unpoisoned(self.queue.lock());
+            self.closed.store(true, Ordering::SeqCst);
+            self.counters.dropped_held(queue.len);
+            queue.len = 0;
+            queue.segments.clear();
+            let mut told = std::mem::take(&mut queue.idle);
+            told.extend(queue.feeders.iter().map(|feeder| feeder.task.clone()));
+            told
+        };
+        for task in told {
+            task.notify();
+        }
+    }
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Queue {
+            segments: VecDeque::new(),
+            len: 0,
+            next_segment: 0,
+            position: 0,
+            feeders: Vec::new(),
+            unsettled: Vec::new(),
+            idle: Vec::new(),
+            spare: Vec::new(),
+            ended: false,
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    fn push_segment(&mut self, feeder: usize, events: VecDeque<T>) {
+        let number = self.next_segment;
+        self.next_segment += 1;
+        let total = events.len();
+        self.segments.push_back(Segment { number, feeder, events, total });
+    }
+
+    /// Moves up to `most` events of the first segment into `into`, which is empty.
+    fn claim(&mut self, most: usize, into: &mut VecDeque<T>) -> Option<Claim> {
+        let segment = self.segments.front_mut()?;
+        let (number, feeder) = (segment.number, segment.feeder);
+        let whole = segment.events.len() <= most;
+        if whole {
+            std::mem::swap(&mut segment.events, into);
+        } else {
+            into.extend(segment.events.drain(..most));
+        }
+        if whole && let Some(segment) = self.segments.pop_front() {
+            self.spare.push(segment.events);
+        }
+        let events = into.len();
+        let position = self.position;
+        self.position += events as u64;
+        self.len -= events;
+        let unsettled = self.unsettled.iter_mut().find(|open| open.segment == number);
+        match unsettled {
+            Some(open) => {
+                open.claimed += events;
+                open.sealed = whole;
+            }
+            None => self.unsettled.push(Unsettled {
+                segment: number,
+                feeder,
+                claimed: events,
+                handled: 0,
+                sealed: whole,
+            }),
+        }
+        Some(Claim { segment: number, position, events, left: self.len })
+    }
+
+    /// A claim has been handled. Returns whom to give how much credit.
+    fn settle(&mut self, claim: Claim) -> Option<(Arc<Credits<TaskRef>>, usize)> {
+        let at = self.unsettled.iter().position(|open| open.segment == claim.segment)?;
+        let open = &mut self.unsettled[at];
+        open.handled += claim.events;
+        if !open.sealed || open.handled < open.claimed {
+            return None;
+        }
+        let open = self.unsettled.swap_remove(at);
+        // A filled pool has no feeder to ask.
+        let feeder = self.feeders.get_mut(open.feeder)?;
+        match feeder.demand.handled(open.claimed) {
+            0 => None,
+            more => Some((Arc::clone(&feeder.credits), more)),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    segment: usize,
+    position: u64,
+    events: usize,
+    /// What the claim left in the pool.
+    left: usize,
+}
+
+/// One claiming instance.
+#[derive(Debug)]
+pub(crate) struct FromPool<T> {
+    pool: Arc<Pool<T>>,
+    stage: Arc<Stage>,
+    task: TaskRef,
+    pace: Pace,
+    events: VecDeque<T>,
+    claim: Option<Claim>,
+    /// How long the claim at hand has taken so far, in nanoseconds.
+    busy: u64,
+}
+
+impl<T> FromPool<T> {
+    pub(crate) fn new(pool: Arc<Pool<T>>, stage: Arc<Stage>, task: TaskRef) -> Self {
+        let pace = Pace::new(1, pool.options.batch);
+        FromPool { pool, stage, task, pace, events: VecDeque::new(), claim: None, busy: 0 }
+    }
+
+    fn settle<K: Kernel>(&mut self, kernel: &mut K) {
+        let Some(claim) = self.claim.take() else {
+            return;
+        };
+        kernel.mark(Mark::Settled);
+        let credit = unpoisoned(self.pool.queue.lock()).settle(claim);
+        if let Some((credits, more)) = credit
+            && self.pool.tokens.is_none()
+        {
+            credits.give(more);
+        }
+    }
+
+    /// Claims, or says why not.
+    fn claim(&mut self, room: usize, cx: &Cx<'_>) -> Result<Claim, Pull> {
+        let mut most = room.min(self.pace.size());
+        let pool = Arc::clone(&self.pool);
+        let tokens = pool.tokens.as_ref().filter(|_| pool.filled);
+        if let Some(tokens) = tokens {
+            most = tokens.take_or_wait(most, || self.task.clone());
+            if most == 0 {
+                return Err(Pull::Wait);
+            }
+        }
+        let claim = self.claim_up_to(most, cx);
+        if let Some(tokens) = tokens {
+            let claimed = claim.as_ref().map_or(0, |claim| claim.events);
+            tokens.give(most - claimed);
+        }
+        claim
+    }
+
+    fn claim_up_to(&mut self, most: usize, cx: &Cx<'_>) -> Result<Claim, Pull> {
+        let (claim, idle) = {
+            let mut queue = unpoisoned(self.pool.queue.lock());
+            match queue.claim(most, &mut self.events) {
+                Some(claim) => {
+                    let wake_next = claim.left > 0
+                        && (cx.core.is_simulated()
+                            || self.pace.estimate(claim.left) > WORTH_A_WAKE);
+                    (claim, if wake_next { queue.idle.pop() } else { None })
+                }
+                None if queue.ended || self.pool.closed.load(Ordering::SeqCst) => {
+                    return Err(Pull::End);
+                }
+                None => {
+                    if !queue.idle.contains(&self.task) {
+                        queue.idle.push(self.task.clone());
+                    }
+                    return Err(Pull::Wait);
+                }
+            }
+        };
+        self.pool.counters.received(claim.events);
+        match idle {
+            Some(task) => task.notify(),
+            None if claim.left > 0 => spread(&self.stage, cx.core, || {
+                self.pace.estimate(claim.left) > WORTH_A_THREAD || cx.now() > WORTH_A_THREAD
+            }),
+            None => {}
+        }
+        Ok(claim)
+    }
+}
+
+impl<T> FromPool<T> {
+    /// Settles the claim before, which has been pushed whole, and claims anew.
+    fn refill<K: Kernel>(&mut self, kernel: &mut K, room: usize, cx: &Cx<'_>) -> Result<(), Pull> {
+        self.settle(kernel);
+        if self.pool.filled && cx.core.phase() != Phase::Running {
+            return Err(Pull::End);
+        }
+        let claim = self.claim(room, cx)?;
+        let len = claim.events as u64;
+        kernel.mark(Mark::Claimed { start: claim.position, len });
+        self.claim = Some(claim);
+        self.busy = 0;
+        Ok(())
+    }
+
+    /// Claims a single event, for who makes many of it.
+    pub(crate) fn next_one<K: Kernel>(&mut self, kernel: &mut K, cx: &Cx<'_>) -> Result<T, Pull> {
+        self.refill(kernel, 1, cx)?;
+        self.events.pop_front().ok_or(Pull::Wait)
+    }
+
+    /// Nobody wants anything any more.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+impl<T: Send, K: Push<T>> Input<K> for FromPool<T> {
+    fn pull(&mut self, kernel: &mut K, room: usize, cx: &mut Cx<'_>) -> Pull {
+        if self.events.is_empty()
+            && let Err(why) = self.refill(kernel, room, cx)
+        {
+            return why;
+        }
+        let now = room.min(self.events.len());
+        for event in self.events.drain(..now) {
+            kernel.push(event);
+        }
+        Pull::Some(now)
+    }
+
+    fn took(&mut self, nanos: u64, _cx: &Cx<'_>) {
+        self.busy += nanos;
+        if self.events.is_empty()
+            && let Some(claim) = &self.claim
+        {
+            self.pace.learn(claim.events, self.busy);
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.close();
+    }
+}
+
+impl<T> Drop for FromPool<T> {
+    fn drop(&mut self) {
+        // An instance that a failed run drops takes its share of the pool with it.
+        self.pool.counters.dropped_after_receipt(self.events.len());
+    }
+}
+
+/// The feeder's end, as the kernel of the stage that feeds.
+#[derive(Debug)]
+pub(crate) struct IntoPool<T> {
+    pool: Arc<Pool<T>>,
+    task: TaskRef,
+    feeder: usize,
+    credits: Arc<Credits<TaskRef>>,
+    /// Credit that was taken and not yet used.
+    allowance: usize,
+    staged: Vec<T>,
+    /// Whether the feeder may block: then nothing is staged, since nobody could send it on.
+    at_once: bool,
+}
+
+impl<T> IntoPool<T> {
+    fn hand_over(&mut self) {
+        if !self.staged.is_empty() {
+            self.pool.feed(self.feeder, &mut self.staged);
+        }
+    }
+}
+
+impl<T: Send> Kernel for IntoPool<T> {
+    fn room(&mut self) -> usize {
+        if !self.at_once && self.task.home().is_some() {
+            // What was staged on a worker goes before what comes now.
+            self.hand_over();
+            self.at_once = true;
+        }
+        if self.allowance == 0 {
+            self.allowance = self.credits.take_or_wait(usize::MAX, || self.task.clone());
+        }
+        self.allowance
+    }
+
+    fn closed(&self) -> bool {
+        self.pool.closed.load(Ordering::Relaxed)
+    }
+
+    fn mark(&mut self, _mark: Mark) {}
+
+    fn quiet(&mut self, _now: u64) -> Option<u64> {
+        self.hand_over();
+        None
+    }
+
+    fn end(&mut self, _finish: Finish) -> bool {
+        self.hand_over();
+        true
+    }
+
+    fn close(&mut self, last: bool) {
+        if last {
+            self.pool.end();
+        }
+    }
+}
+
+impl<T: Send> Push<T> for IntoPool<T> {
+    fn push(&mut self, event: T) {
+        self.allowance -= 1;
+        if self.at_once {
+            self.pool.feed_one(self.feeder, event);
+        } else {
+            self.staged.push(event);
+            if self.staged.len() >= self.pool.options.batch {
+                self.hand_over();
+            }
+        }
+    }
+}
+
+/// Makes feeders.
+#[derive(Debug)]
+pub(crate) struct IntoPoolMake<T>(pub(crate) Arc<Pool<T>>);
+
+impl<T: Send> Make for IntoPoolMake<T> {
+    type Kernel = IntoPool<T>;
+
+    fn make(&self, place: &Place) -> IntoPool<T> {
+        let (feeder, credits) = self.0.attach(&place.task);
+        IntoPool {
+            pool: Arc::clone(&self.0),
+            task: place.task.clone(),
+            feeder,
+            credits,
+            allowance: 0,
+            staged: Vec::new(),
+            at_once: false,
+        }
+    }
+}

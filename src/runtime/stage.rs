@@ -1,0 +1,308 @@
+//! A stage at run time: what its instances share, and the one task that every instance is.
+//!
+//! An instance is an input and a fused kernel. The task moves events from the one to the other
+//! within the room that the kernel gives, and never further: there is no other queue.
+
+use super::core::{Core, Cx, Phase};
+use super::meter::StageCounters;
+use super::task::{Step, Task, TaskRef};
+use crate::kernel::{Finish, Kernel, Make};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// Where an instance stands: which one of how many, and the task that it is.
+#[derive(Debug)]
+pub struct Place {
+    pub(crate) instance: usize,
+    pub(crate) instances: usize,
+    pub(crate) task: TaskRef,
+}
+
+/// What the instances of one stage share.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) counters: Arc<StageCounters>,
+    /// Started and not yet over.
+    live: AtomicUsize,
+    started: AtomicUsize,
+    instances: OnceLock<Box<[TaskRef]>>,
+}
+
+impl Stage {
+    pub(crate) fn new(counters: Arc<StageCounters>) -> Arc<Self> {
+        Arc::new(Stage {
+            counters,
+            live: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
+            instances: OnceLock::new(),
+        })
+    }
+
+    /// Sets the instances, of which the first `started` count from the beginning.
+    pub(crate) fn begin(&self, instances: Box<[TaskRef]>, started: usize) {
+        for task in &instances[..started] {
+            task.core().task_lives();
+        }
+        self.live.store(started, Ordering::SeqCst);
+        self.started.store(started, Ordering::SeqCst);
+        self.counters.started(started);
+        let _set_once = self.instances.set(instances);
+    }
+
+    /// Starts one more instance, if there is one. Called by a live instance only, so that the stage
+    /// cannot come to its end meanwhile.
+    pub(crate) fn start_sibling(&self) -> bool {
+        let instances = self.instances();
+        if self.started.load(Ordering::SeqCst) >= instances.len() {
+            return false;
+        }
+        let next = self.started.fetch_add(1, Ordering::SeqCst);
+        let Some(sibling) = instances.get(next) else {
+            return false;
+        };
+        self.live.fetch_add(1, Ordering::SeqCst);
+        sibling.core().task_lives();
+        self.counters.started(1);
+        sibling.notify();
+        true
+    }
+
+    pub(crate) fn has_siblings_to_start(&self) -> bool {
+        self.started.load(Ordering::SeqCst) < self.instances().len()
+    }
+
+    pub(crate) fn instances(&self) -> &[TaskRef] {
+        self.instances.get().map_or(&[], |instances| instances)
+    }
+
+    /// One instance is over. True: it was the last.
+    fn leave(&self) -> bool {
+        self.live.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+}
+
+/// Where an instance gets its events from.
+pub(crate) trait Input<K>: Send {
+    /// Pushes at most `room` events (`room` > 0) into the kernel.
+    fn pull(&mut self, kernel: &mut K, room: usize, cx: &mut Cx<'_>) -> Pull;
+
+    /// Learns how long the last pull took, in nanoseconds, its events' whole way included.
+    fn took(&mut self, _nanos: u64, _cx: &Cx<'_>) {}
+
+    /// Nobody wants anything any more: tells those who produce it.
+    fn cancel(&mut self) {}
+}
+
+/// What came of a pull.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pull {
+    /// So many events were pushed; there may be more.
+    Some(usize),
+    /// Nothing for now; something will wake the task.
+    Wait,
+    /// The next pull may block: not on a worker.
+    Blocks,
+    /// The input has ended.
+    End,
+}
+
+/// One instance of a stage as a task.
+pub(crate) struct Instance<I, M: Make> {
+    input: I,
+    make: Arc<M>,
+    kernel: Option<M::Kernel>,
+    place: Place,
+    stage: Arc<Stage>,
+    ending: Ending,
+    /// The last time for which a timer was set.
+    timer: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    NotYet,
+    Emitting,
+    Closing,
+}
+
+impl<I, M: Make> Instance<I, M> {
+    pub(crate) fn new(input: I, make: Arc<M>, place: Place, stage: Arc<Stage>) -> Self {
+        Instance { input, make, kernel: None, place, stage, ending: Ending::NotYet, timer: 0 }
+    }
+}
+
+impl<I, M> Task for Instance<I, M>
+where
+    M: Make,
+    I: Input<M::Kernel>,
+{
+    fn run(&mut self, cx: &mut Cx<'_>) -> Step {
+        let (make, place) = (&self.make, &self.place);
+        let kernel = self.kernel.get_or_insert_with(|| make.make(place));
+        let mut pulled = 0;
+        let step = advance(
+            &mut self.input,
+            kernel,
+            &mut self.ending,
+            &mut self.timer,
+            &self.stage,
+            &mut pulled,
+            cx,
+        );
+        if cx.core.observed {
+            cx.lap();
+            self.stage.counters.ran(pulled, cx.ran());
+        }
+        step
+    }
+}
+
+fn advance<I, K>(
+    input: &mut I,
+    kernel: &mut K,
+    ending: &mut Ending,
+    timer: &mut u64,
+    stage: &Stage,
+    pulled: &mut u64,
+    cx: &mut Cx<'_>,
+) -> Step
+where
+    K: Kernel,
+    I: Input<K>,
+{
+    loop {
+        match ending {
+            Ending::NotYet => {
+                let mut room = kernel.room();
+                if room == 0 {
+                    kernel.resume();
+                    room = kernel.room();
+                }
+                if kernel.closed() {
+                    input.cancel();
+                    *ending = Ending::Closing;
+                    continue;
+                }
+                if room == 0 {
+                    quiet(kernel, timer, cx);
+                    return Step::Wait;
+                }
+                match input.pull(kernel, cx.limit(room), cx) {
+                    Pull::Some(events) => {
+                        *pulled += events as u64;
+                        let nanos = cx.lap();
+                        input.took(nanos, cx);
+                        if cx.spent() {
+                            return Step::Again;
+                        }
+                    }
+                    Pull::Wait => {
+                        quiet(kernel, timer, cx);
+                        return Step::Wait;
+                    }
+                    Pull::Blocks => {
+                        quiet(kernel, timer, cx);
+                        return Step::OwnThread;
+                    }
+                    Pull::End => *ending = Ending::Emitting,
+                }
+            }
+            Ending::Emitting => {
+                let finish = match cx.core.phase() {
+                    Phase::Stopping => Finish::Stopped,
+                    _ => Finish::Complete,
+                };
+                if !kernel.end(finish) && !kernel.closed() {
+                    return Step::Wait;
+                }
+                *ending = Ending::Closing;
+            }
+            Ending::Closing => {
+                kernel.close(stage.leave());
+                return Step::Done;
+            }
+        }
+    }
+}
+
+/// The task is about to wait: what is staged goes where it is waited for, and a timer takes care of
+/// the rest.
+fn quiet<K: Kernel>(kernel: &mut K, timer: &mut u64, cx: &mut Cx<'_>) {
+    cx.lap();
+    let now = cx.now();
+    if let Some(at) = kernel.quiet(now)
+        && (*timer <= now || at < *timer)
+    {
+        *timer = at.max(now + 1);
+        cx.wake_at(*timer);
+    }
+}
+
+/// How much to claim at once: little at first, and growing until a claim takes [`CLAIM`].
+///
+/// So a hundred dear events occupy all workers, a hundred million cheap ones do not fight over a
+/// counter, and neither needs to be told from the other in advance.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    size: usize,
+    least: usize,
+    most: usize,
+    /// Nanoseconds per event at the last claim that was measured.
+    cost: f64,
+}
+
+/// The time that one claim should take: 50 µs, in nanoseconds.
+const CLAIM: u64 = 50_000;
+
+impl Pace {
+    pub(crate) fn new(least: usize, most: usize) -> Self {
+        Pace { size: least, least, most: most.max(least), cost: 0.0 }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Learns from a claim of so many events that took so long.
+    pub(crate) fn learn(&mut self, events: usize, nanos: u64) {
+        if events == 0 {
+            return;
+        }
+        self.cost = nanos as f64 / events as f64;
+        if events < self.size {
+            return;
+        }
+        self.size = if nanos < CLAIM / 4 {
+            self.size * 4
+        } else if nanos < CLAIM / 2 {
+            self.size * 2
+        } else if nanos > CLAIM * 2 {
+            self.size / 2
+        } else {
+            self.size
+        }
+        .clamp(self.least, self.most);
+    }
+
+    /// How long so many events will take, in nanoseconds, as far as is known.
+    pub(crate) fn estimate(&self, events: usize) -> u64 {
+        (self.cost * events as f64) as u64
+    }
+}
+
+/// Waking a sleeping worker costs some microseconds; less work than this is not worth it: 20 µs.
+pub(crate) const WORTH_A_WAKE: u64 = 20_000;
+
+/// Spreads work over one more instance where what remains is worth it.
+pub(crate) fn spread(stage: &Stage, core: &Core, worth_it: impl FnOnce() -> bool) {
+    if !stage.has_siblings_to_start() {
+        return;
+    }
+    let start = match core.simulation(|simulation| simulation.interrupts()) {
+        Some(start) => start,
+        None => core.workers > 1 && worth_it(),
+    };
+    if start && stage.start_sibling() {
+        core.want_helper();
+    }
+}

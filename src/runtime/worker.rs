@@ -1,0 +1,359 @@
+//! Workers: threads that take ready tasks and run them until the run is over.
+//!
+//! The calling thread is worker 0. Others are started only when there is a task that nobody runs
+//! and enough work to pay for a thread (about 30 µs), so a tiny run stays on its caller. They live
+//! in a scope or are joined by their owner: none outlives its run.
+
+use super::core::{Core, Cx, Phase};
+use super::task::{Home, Slot, Step, Task};
+use crate::error::{ErrorKind, FlowError};
+use crate::kernel::culprit;
+use crate::sync::unpoisoned;
+use crossbeam_utils::sync::Parker;
+use std::cell::Cell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle, Scope};
+use std::time::Duration;
+
+/// A compiled flow: its tasks, and what they share.
+pub(crate) struct Run<'env> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) slots: Vec<Slot<'env>>,
+    /// The tasks that were ready at the beginning: those that read the sources.
+    sources: Vec<usize>,
+}
+
+/// What a reader needs of a run, whatever it borrows.
+pub(crate) trait Steps {
+    fn core(&self) -> &Core;
+    /// Runs one ready task, if there is one.
+    fn step(&self, spawn: &dyn Spawn) -> bool;
+    /// Runs a task that only the caller runs, if it is scheduled.
+    fn run_if_scheduled(&self, task: usize) -> bool;
+    fn is_scheduled(&self, task: usize) -> bool;
+    fn notify(&self, task: usize);
+    /// Sleeps until something happens, or a timer is due.
+    fn wait(&self, ready: &dyn Fn() -> bool);
+}
+
+/// How threads are started: in a scope, or owned.
+pub(crate) trait Spawn {
+    fn run(&self) -> &dyn Steps;
+    fn helper(&self) -> io::Result<()>;
+    fn own_thread(&self, task: usize, parker: Parker) -> io::Result<()>;
+}
+
+/// Unlimited work is worth a helper once it has lasted this long: 100 µs, in nanoseconds.
+pub(crate) const WORTH_A_THREAD: u64 = 100_000;
+
+thread_local! {
+    static ON_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is running a flow's task: a flow started from here runs inline.
+pub(crate) fn on_worker() -> bool {
+    ON_WORKER.get()
+}
+
+impl<'env> Run<'env> {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        slots: Vec<Slot<'env>>,
+            sources: Vec<usize>,
+    ) -> Self {
+        Run { core, slots, sources }
+    }
+
+    /// Runs to the end on this thread and on scoped helpers.
+    pub(crate) fn to_end(&self) {
+        thread::scope(|scope| self.work(&Scoped { scope, run: self }));
+    }
+
+    /// One worker's life.
+    pub(crate) fn work(&self, spawn: &dyn Spawn) {
+        let core = &*self.core;
+        while !core.is_over() {
+            if !self.step(spawn) && !self.spin() {
+                self.wait(&|| core.has_ready() || core.is_over());
+            }
+        }
+    }
+
+    /// A short wait in the hope of work: going to sleep and being woken costs two system calls.
+    fn spin(&self) -> bool {
+        if self.core.is_simulated() || self.core.workers == 1 {
+            return false;
+        }
+        let backoff = crossbeam_utils::Backoff::new();
+        while !backoff.is_completed() {
+            if self.core.has_ready() || self.core.is_over() {
+                return true;
+            }
+            backoff.snooze();
+        }
+        false
+    }
+
+    fn start_helper_if_worth_it(&self, spawn: &dyn Spawn) {
+        let core = &*self.core;
+        let useful = core.helpers() + 1 < core.workers && core.sleep.sleepers() == 0;
+        if useful && (core.helper_wanted() || core.clock.now() > WORTH_A_THREAD) && core.admit_helper() {
+            // Where no thread can be had the run goes on with the workers that it has; it stays
+            // counted, so that it is not tried at every step.
+            let _ = spawn.helper();
+        }
+    }
+
+    /// Tells the sources to end.
+    pub(crate) fn end_sources(&self, phase: Phase) {
+        self.core.enter(phase);
+        for &source in &self.sources {
+            self.slots[source].handle.notify();
+        }
+    }
+
+    /// Enters a scheduled task and does what it says when it leaves.
+    pub(crate) fn run_task(&self, id: usize, spawn: Option<&dyn Spawn>) {
+        let slot = &self.slots[id];
+        match self.enter(slot) {
+            Some(Step::Again) => {
+                slot.handle.state().again();
+                self.core.queue(&slot.handle);
+            }
+            Some(Step::Wait) => {
+                if slot.handle.state().wait() {
+                    self.core.task_waits();
+                } else {
+                    self.core.queue(&slot.handle);
+                }
+            }
+            Some(Step::OwnThread) => match spawn {
+                Some(spawn) if self.core.own_threads_allowed => {
+                    self.move_to_own_thread(slot, spawn);
+                }
+                _ => {
+                    slot.handle.state().again();
+                    self.core.queue(&slot.handle);
+                }
+            },
+            Some(Step::Done) => self.retire(slot),
+            None => {}
+        }
+    }
+
+    fn move_to_own_thread(&self, slot: &Slot<'env>, spawn: &dyn Spawn) {
+        let parker = Parker::new();
+        self.core.register_own_thread(parker.unparker().clone());
+        slot.handle.state().again();
+        slot.handle.move_to(Home::OwnThread(parker.unparker().clone()));
+        if let Err(error) = spawn.own_thread(slot.handle.id(), parker) {
+            self.core.fail(
+                FlowError::new(ErrorKind::Source, "no thread could be started for a source")
+                    .with_source(error),
+            );
+        }
+    }
+
+    /// The life of a task that has a thread of its own.
+    fn live_apart(&self, id: usize, parker: &Parker) {
+        let slot = &self.slots[id];
+        while !self.core.is_over() {
+            match self.enter(slot) {
+                Some(Step::Again | Step::OwnThread) => slot.handle.state().again(),
+                Some(Step::Wait) => {
+                    if slot.handle.state().wait() {
+                        self.core.task_waits();
+                        while !slot.handle.state().is_scheduled() {
+                            if self.core.is_over() {
+                                return;
+                            }
+                            parker.park();
+                        }
+                    }
+                }
+                Some(Step::Done) => return self.retire(slot),
+                None => return,
+            }
+        }
+    }
+
+    /// Runs the task once, with its panics caught. `None`: it failed, and so has the run.
+    fn enter(&self, slot: &Slot<'env>) -> Option<Step> {
+        slot.handle.state().start();
+        let mut task = unpoisoned(slot.task.lock());
+        let task = task.as_mut()?;
+        let outer = ON_WORKER.replace(true);
+        let mut cx = Cx::new(&self.core, &slot.handle);
+        let ran = catch_unwind(AssertUnwindSafe(|| task.run(&mut cx)));
+        ON_WORKER.set(outer);
+        match ran {
+            Ok(step) => Some(step),
+            Err(payload) => {
+                self.fail_in(slot, FlowError::panic(payload));
+                None
+            }
+        }
+    }
+
+    fn fail_in(&self, slot: &Slot<'env>, error: FlowError) {
+        let error = match culprit::take() {
+            Some(site) => error.with_site(site),
+            None => error,
+        };
+        slot.handle.fail(error);
+    }
+
+    fn retire(&self, slot: &Slot<'env>) {
+        slot.handle.state().done();
+        let task = unpoisoned(slot.task.lock()).take();
+        self.drop_caught(slot, task);
+        self.core.task_done();
+    }
+
+    /// Drops what is left of a run: everything that a failed or cancelled run still held. A panic in
+    /// a `Drop` is reported like any other, and the others are still dropped.
+    pub(crate) fn clear(&self) {
+        for slot in &self.slots {
+            let task = unpoisoned(slot.task.lock()).take();
+            self.drop_caught(slot, task);
+        }
+    }
+
+    fn drop_caught(&self, slot: &Slot<'env>, task: Option<Box<dyn Task + 'env>>) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
+            self.fail_in(slot, FlowError::panic(payload));
+        }
+    }
+}
+
+impl Steps for Run<'_> {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn step(&self, spawn: &dyn Spawn) -> bool {
+        let core = &*self.core;
+        if let Some(at) = core.timers.next() {
+            let now = core.clock.now();
+            if now >= at {
+                core.fire_timers(now);
+            }
+        }
+        let Some(id) = core.next_ready() else {
+            return false;
+        };
+        if core.workers > 1 && !core.is_simulated() && core.has_ready() {
+            self.start_helper_if_worth_it(spawn);
+        }
+        self.run_task(id, Some(spawn));
+        true
+    }
+
+    fn run_if_scheduled(&self, task: usize) -> bool {
+        let scheduled = self.is_scheduled(task);
+        if scheduled {
+            self.run_task(task, None);
+        }
+        scheduled
+    }
+
+    fn is_scheduled(&self, task: usize) -> bool {
+        self.slots[task].handle.state().is_scheduled()
+    }
+
+    fn notify(&self, task: usize) {
+        self.slots[task].handle.notify();
+    }
+
+    fn wait(&self, ready: &dyn Fn() -> bool) {
+        let core = &*self.core;
+        match (core.is_simulated(), core.timers.next()) {
+            // Virtual time jumps to where something happens.
+            (true, Some(at)) => core.clock.advance_to(at),
+            (true, None) => core.fail_if_stalled(0),
+            (false, at) => {
+                let limit = at.map(|at| Duration::from_nanos(at.saturating_sub(core.clock.now())));
+                core.sleep.sleep(limit, ready);
+            }
+        }
+    }
+}
+
+/// Threads within a scope.
+pub(crate) struct Scoped<'scope, 'outer, 'env> {
+    pub(crate) scope: &'scope Scope<'scope, 'outer>,
+    pub(crate) run: &'scope Run<'env>,
+}
+
+impl Clone for Scoped<'_, '_, '_> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl Copy for Scoped<'_, '_, '_> {}
+
+impl Spawn for Scoped<'_, '_, '_> {
+    fn run(&self) -> &dyn Steps {
+        self.run
+    }
+
+    fn helper(&self) -> io::Result<()> {
+        let this = *self;
+        thread::Builder::new()
+            .name("flow-worker".into())
+            .spawn_scoped(self.scope, move || this.run.work(&this))
+            .map(drop)
+    }
+
+    fn own_thread(&self, task: usize, parker: Parker) -> io::Result<()> {
+        let run = self.run;
+        thread::Builder::new()
+            .name("flow-source".into())
+            .spawn_scoped(self.scope, move || run.live_apart(task, &parker))
+            .map(drop)
+    }
+}
+
+/// Threads that their owner joins.
+pub(crate) struct Owned {
+    pub(crate) run: Arc<Run<'static>>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Owned {
+    pub(crate) fn new(run: Arc<Run<'static>>) -> Self {
+        Owned { run, threads: Arc::default() }
+    }
+
+    fn spawn(&self, name: &str, body: impl FnOnce(&Owned) + Send + 'static) -> io::Result<()> {
+        let this = Owned { run: Arc::clone(&self.run), threads: Arc::clone(&self.threads) };
+        let thread = thread::Builder::new().name(name.into()).spawn(move || body(&this))?;
+        unpoisoned(self.threads.lock()).push(thread);
+        Ok(())
+    }
+
+    /// Waits for all threads, also for those that others start meanwhile.
+    pub(crate) fn join(&self) {
+        while let Some(thread) = { unpoisoned(self.threads.lock()).pop() } {
+            // Panics of tasks are caught and recorded where they happen.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Spawn for Owned {
+    fn run(&self) -> &dyn Steps {
+        &*self.run
+    }
+
+    fn helper(&self) -> io::Result<()> {
+        self.spawn("flow-worker", |this| this.run.work(this))
+    }
+
+    fn own_thread(&self, task: usize, parker: Parker) -> io::Result<()> {
+        self.spawn("flow-source", move |this| this.run.live_apart(task, &parker))
+    }
+}

@@ -1,0 +1,193 @@
+//! Sinks that keep every event: `collect`, `into_partitions`.
+
+use super::{Part, Sink};
+use crate::error::{BoxError, FlowError, Site};
+use crate::ops::{Flow, Node, Partitioned};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+impl<N: Node> Flow<N> {
+    /// Collects the events into any collection, also maps, and `Result` or `Option` of one.
+    ///
+    /// Where the flow has one order (one source, per-event operators) the collection has it too;
+    /// where it is partitioned, events come partition by partition.
+    ///
+    /// # Errors
+    /// The first cause, if the run fails.
+    ///
+    /// ```
+    /// use flow::Flow;
+    /// use std::collections::BTreeSet;
+    ///
+    /// let digits: BTreeSet<u64> = Flow::from_range(0..100u64).map(|x| x % 10).collect()?;
+    /// assert_eq!(digits.len(), 10);
+    ///
+    /// let parsed: Result<Vec<i32>, _> =
+    ///     Flow::from_vec(vec!["1", "x"]).map(|s| s.parse::<i32>()).collect()?;
+    /// assert!(parsed.is_err());
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn collect<C: FromIterator<N::Item>>(self) -> Result<C, FlowError> {
+        self.into_sink(Site::here("collect"), Collect(PhantomData)).run()
+    }
+}
+
+impl<N: Partitioned> Flow<N> {
+    /// Collects the events of each partition into a vector of its own, by the partition's index.
+    /// Nothing is merged on the calling thread.
+    ///
+    /// # Errors
+    /// The first cause, if the run fails.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let letters = Flow::from_vec("abcab".chars().collect());
+    /// let parts = letters.key_by(|c| *c).count().stages(2).into_partitions()?;
+    /// assert_eq!(parts.len(), 2);
+    /// assert_eq!(parts.concat().len(), 3);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn into_partitions(self) -> Result<Vec<Vec<N::Item>>, FlowError> {
+        self.into_sink(Site::here("into_partitions"), Partitions).run()
+    }
+}
+
+/// Collects events into a `C`.
+pub struct Collect<C>(PhantomData<fn() -> C>);
+
+impl<C> Collect<C> {
+    /// A sink that collects into a `C`.
+    pub fn new() -> Self {
+        Collect(PhantomData)
+    }
+}
+
+impl<C> Default for Collect<C> {
+    fn default() -> Self {
+        Collect::new()
+    }
+}
+
+impl<C> fmt::Debug for Collect<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Collect")
+    }
+}
+
+/// One instance's events, with the source's positions where the flow has one order.
+#[derive(Debug)]
+pub struct Collected<T> {
+    events: Vec<T>,
+    /// From which index on events come from which position of the source.
+    runs: Vec<(u64, usize)>,
+}
+
+impl<T: Send, C: FromIterator<T>> Sink<T> for Collect<C> {
+    type Part = Collected<T>;
+    type Output = C;
+
+    fn part(self: &Arc<Self>, _instance: usize) -> Collected<T> {
+        Collected { events: Vec::new(), runs: Vec::new() }
+    }
+
+    fn commit(self: Arc<Self>, parts: Vec<Collected<T>>) -> Result<C, BoxError> {
+        Ok(in_order(parts).collect())
+    }
+}
+
+impl<T: Send> Part<T> for Collected<T> {
+    #[inline(always)]
+    fn write(&mut self, event: T) -> Result<(), BoxError> {
+        self.events.push(event);
+        Ok(())
+    }
+
+    fn position(&mut self, start: u64) {
+        let at = self.events.len();
+        match self.runs.last_mut() {
+            // The run before gave nothing.
+            Some(last) if last.1 == at => *last = (start, at),
+            _ => self.runs.push((start, at)),
+        }
+    }
+}
+
+/// All events: by position where there are positions, else instance by instance.
+fn in_order<T>(parts: Vec<Collected<T>>) -> InOrder<T> {
+    let mut runs = Vec::new();
+    for (part, collected) in parts.iter().enumerate() {
+        let ends = collected.runs.iter().skip(1).map(|run| run.1);
+        let ends = ends.chain([collected.events.len()]);
+        for (&(start, from), to) in collected.runs.iter().zip(ends) {
+            runs.push((start, part, to - from));
+        }
+        if collected.runs.is_empty() {
+            runs.push((0, part, collected.events.len()));
+        }
+    }
+    // Stable: without positions the instances keep their order.
+    runs.sort_by_key(|run| run.0);
+    let left = parts.iter().map(|part| part.events.len()).sum();
+    let parts = parts.into_iter().map(|part| part.events.into_iter()).collect();
+    InOrder { parts, runs: runs.into_iter(), part: 0, in_run: 0, left }
+}
+
+struct InOrder<T> {
+    parts: Vec<std::vec::IntoIter<T>>,
+    runs: std::vec::IntoIter<(u64, usize, usize)>,
+    part: usize,
+    in_run: usize,
+    left: usize,
+}
+
+impl<T> Iterator for InOrder<T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        while self.in_run == 0 {
+            let (_, part, events) = self.runs.next()?;
+            (self.part, self.in_run) = (part, events);
+        }
+        self.in_run -= 1;
+        self.left -= 1;
+        self.parts[self.part].next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+/// Collects the events of each partition.
+#[derive(Clone, Copy, Debug)]
+pub struct Partitions;
+
+/// One partition's events.
+#[derive(Debug)]
+pub struct PartitionEvents<T>(Vec<T>);
+
+impl<T: Send> Sink<T> for Partitions {
+    type Part = PartitionEvents<T>;
+    type Output = Vec<Vec<T>>;
+
+    fn part(self: &Arc<Self>, _instance: usize) -> PartitionEvents<T> {
+        PartitionEvents(Vec::new())
+    }
+
+    fn commit(self: Arc<Self>, parts: Vec<PartitionEvents<T>>) -> Result<Vec<Vec<T>>, BoxError> {
+        Ok(parts.into_iter().map(|part| part.0).collect())
+    }
+}
+
+impl<T: Send> Part<T> for PartitionEvents<T> {
+    #[inline(always)]
+    fn write(&mut self, event: T) -> Result<(), BoxError> {
+        self.0.push(event);
+        Ok(())
+    }
+}

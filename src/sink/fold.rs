@@ -1,0 +1,189 @@
+//! Sinks that keep one value per instance: `count`, `sum`, `min`, `max`.
+
+use super::{Part, Sink};
+use crate::error::{BoxError, FlowError, Site};
+use crate::ops::{Flow, Node};
+use std::fmt;
+use std::iter;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+impl<N: Node> Flow<N> {
+    /// How many events there are.
+    ///
+    /// # Errors
+    /// The first cause, if the run fails.
+    #[track_caller]
+    pub fn count(self) -> Result<u64, FlowError> {
+        self.into_sink(Site::here("count"), Count).run()
+    }
+
+    /// The sum of the events. Floating-point sums depend on the order, which parallel runs do not
+    /// keep.
+    ///
+    /// # Errors
+    /// The first cause, if the run fails.
+    #[track_caller]
+    pub fn sum<S>(self) -> Result<S, FlowError>
+    where
+        S: iter::Sum<N::Item> + iter::Sum<S> + Send,
+    {
+        self.into_sink(Site::here("sum"), Sum(PhantomData)).run()
+    }
+
+    /// The smallest event; of equal ones, any. `None` if there is none.
+    ///
+    /// # Errors
+    /// The first cause, if the run fails.
+    #[track_caller]
+    pub fn min(self) -> Result<Option<N::Item>, FlowError>
+    where
+        N::Item: Ord,
+    {
+        self.into_sink(Site::here("min"), Min).run()
+    }
+
+    /// The largest event; of equal ones, any. `None` if there is none.
+    ///
+    /// # Errors
+    /// The first cause, if the run fails.
+    #[track_caller]
+    pub fn max(self) -> Result<Option<N::Item>, FlowError>
+    where
+        N::Item: Ord,
+    {
+        self.into_sink(Site::here("max"), Max).run()
+    }
+}
+
+/// Counts events.
+#[derive(Clone, Copy, Debug)]
+pub struct Count;
+
+/// One instance's count.
+#[derive(Debug)]
+pub struct Counted(u64);
+
+impl<T> Sink<T> for Count {
+    type Part = Counted;
+    type Output = u64;
+
+    fn part(self: &Arc<Self>, _instance: usize) -> Counted {
+        Counted(0)
+    }
+
+    fn commit(self: Arc<Self>, parts: Vec<Counted>) -> Result<u64, BoxError> {
+        Ok(parts.iter().map(|part| part.0).sum())
+    }
+}
+
+impl<T> Part<T> for Counted {
+    #[inline(always)]
+    fn write(&mut self, _event: T) -> Result<(), BoxError> {
+        self.0 += 1;
+        Ok(())
+    }
+}
+
+/// Adds up events.
+pub struct Sum<S>(PhantomData<fn() -> S>);
+
+impl<S> fmt::Debug for Sum<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sum")
+    }
+}
+
+/// One instance's sum.
+#[derive(Debug)]
+pub struct Summed<S>(Option<S>);
+
+impl<T, S> Sink<T> for Sum<S>
+where
+    S: iter::Sum<T> + iter::Sum<S> + Send,
+{
+    type Part = Summed<S>;
+    type Output = S;
+
+    fn part(self: &Arc<Self>, _instance: usize) -> Summed<S> {
+        Summed(Some(iter::empty::<S>().sum()))
+    }
+
+    fn commit(self: Arc<Self>, parts: Vec<Summed<S>>) -> Result<S, BoxError> {
+        Ok(parts.into_iter().filter_map(|part| part.0).sum())
+    }
+}
+
+impl<T, S> Part<T> for Summed<S>
+where
+    S: iter::Sum<T> + iter::Sum<S> + Send,
+{
+    #[inline(always)]
+    fn write(&mut self, event: T) -> Result<(), BoxError> {
+        let event: S = iter::once(event).sum();
+        self.0 = Some(self.0.take().into_iter().chain(iter::once(event)).sum());
+        Ok(())
+    }
+}
+
+/// Keeps the smallest event.
+#[derive(Clone, Copy, Debug)]
+pub struct Min;
+
+/// Keeps the largest event.
+#[derive(Clone, Copy, Debug)]
+pub struct Max;
+
+/// One instance's smallest event.
+#[derive(Debug)]
+pub struct Smallest<T>(Option<T>);
+
+/// One instance's largest event.
+#[derive(Debug)]
+pub struct Largest<T>(Option<T>);
+
+impl<T: Ord + Send> Sink<T> for Min {
+    type Part = Smallest<T>;
+    type Output = Option<T>;
+
+    fn part(self: &Arc<Self>, _instance: usize) -> Smallest<T> {
+        Smallest(None)
+    }
+
+    fn commit(self: Arc<Self>, parts: Vec<Smallest<T>>) -> Result<Option<T>, BoxError> {
+        Ok(parts.into_iter().filter_map(|part| part.0).min())
+    }
+}
+
+impl<T: Ord + Send> Part<T> for Smallest<T> {
+    #[inline(always)]
+    fn write(&mut self, event: T) -> Result<(), BoxError> {
+        if self.0.as_ref().is_none_or(|best| event < *best) {
+            self.0 = Some(event);
+        }
+        Ok(())
+    }
+}
+
+impl<T: Ord + Send> Sink<T> for Max {
+    type Part = Largest<T>;
+    type Output = Option<T>;
+
+    fn part(self: &Arc<Self>, _instance: usize) -> Largest<T> {
+        Largest(None)
+    }
+
+    fn commit(self: Arc<Self>, parts: Vec<Largest<T>>) -> Result<Option<T>, BoxError> {
+        Ok(parts.into_iter().filter_map(|part| part.0).max())
+    }
+}
+
+impl<T: Ord + Send> Part<T> for Largest<T> {
+    #[inline(always)]
+    fn write(&mut self, event: T) -> Result<(), BoxError> {
+        if self.0.as_ref().is_none_or(|best| event >= *best) {
+            self.0 = Some(event);
+        }
+        Ok(())
+    }
+}

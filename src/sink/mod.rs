@@ -1,0 +1,212 @@
+//! Where events go to: sinks, the terminals made of them, and jobs.
+
+mod collect;
+mod fold;
+mod for_each;
+mod handle;
+mod iter;
+mod job;
+
+pub use collect::Collect;
+pub use for_each::Ignore;
+pub use handle::Handle;
+pub use iter::{FlowIter, IntoIter};
+pub use job::{Job, Jobs, run};
+
+use crate::error::{BoxError, ErrorKind, FlowError, Site};
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Finish, Kernel, Make, Mark, Push};
+use crate::runtime::Place;
+use crate::runtime::task::TaskRef;
+use crate::sync::unpoisoned;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+
+/// A destination of events. Every terminal is one; write your own for a file, a table, a service,
+/// and use it with [`to`](crate::Flow::to). A closure `Fn(T)` is one too.
+///
+/// Every instance of the last stage gets a part of its own, so writing needs no lock; when the run
+/// has succeeded, and only then, `commit` gets all parts, in the order of the instances.
+///
+/// ```
+/// use flow::{BoxError, Flow, Part, Sink};
+/// use std::sync::Arc;
+///
+/// struct Longest;
+///
+/// impl Sink<String> for Longest {
+///     type Part = Best;
+///     type Output = Option<String>;
+///
+///     fn part(self: &Arc<Self>, _instance: usize) -> Best {
+///         Best(None)
+///     }
+///
+///     fn commit(self: Arc<Self>, parts: Vec<Best>) -> Result<Option<String>, BoxError> {
+///         Ok(parts.into_iter().filter_map(|best| best.0).max_by_key(String::len))
+///     }
+/// }
+///
+/// struct Best(Option<String>);
+///
+/// impl Part<String> for Best {
+///     fn write(&mut self, line: String) -> Result<(), BoxError> {
+///         if self.0.as_ref().is_none_or(|best| line.len() > best.len()) {
+///             self.0 = Some(line);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let longest = Flow::from_lines("a\nlong line\nbc".as_bytes()).to(Longest).run()?;
+/// assert_eq!(longest.as_deref(), Some("long line"));
+/// # Ok::<(), flow::FlowError>(())
+/// ```
+pub trait Sink<T>: Send + Sync {
+    /// What each instance writes into.
+    type Part: Part<T>;
+    /// What the run gives when it has succeeded.
+    type Output;
+
+    /// Called once before the run.
+    ///
+    /// # Errors
+    /// An error fails the run with [`ErrorKind::Sink`] before any source is touched.
+    fn prepare(&mut self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// The part of one instance; made when it gets its first event or comes to its end.
+    fn part(self: &Arc<Self>, instance: usize) -> Self::Part;
+
+    /// Called once when the run has succeeded. A run that failed or was stopped never commits.
+    ///
+    /// # Errors
+    /// An error fails the run with [`ErrorKind::Sink`].
+    fn commit(self: Arc<Self>, parts: Vec<Self::Part>) -> Result<Self::Output, BoxError>;
+}
+
+/// One instance's part of a [`Sink`].
+pub trait Part<T>: Send {
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// An error fails the run with [`ErrorKind::Sink`].
+    fn write(&mut self, event: T) -> Result<(), BoxError>;
+
+    /// What follows comes from the source's position `start` on, where the flow has one order.
+    fn position(&mut self, _start: u64) {}
+}
+
+
+/// A sink within a run: where its parts go when their instances are over.
+pub(crate) struct Parts<T, S: Sink<T>> {
+    sink: Arc<S>,
+    done: Mutex<Vec<(usize, S::Part)>>,
+    site: Site,
+}
+
+impl<T, S: Sink<T>> Parts<T, S> {
+    fn new(sink: S, site: Site) -> Arc<Self> {
+        Arc::new(Parts { sink: Arc::new(sink), done: Mutex::new(Vec::new()), site })
+    }
+
+    /// The output of a run that has succeeded.
+    fn commit(&self) -> Result<S::Output, FlowError> {
+        let mut parts = std::mem::take(&mut *unpoisoned(self.done.lock()));
+        parts.sort_by_key(|(instance, _)| *instance);
+        let parts = parts.into_iter().map(|(_, part)| part).collect();
+        let sink = Arc::clone(&self.sink);
+        guarded(&self.site, || sink.commit(parts)).map_err(|error| sink_failed(error, self.site))
+    }
+}
+
+fn sink_failed(error: BoxError, site: Site) -> FlowError {
+    FlowError::new(ErrorKind::Sink, "a sink failed").with_source(error).with_site(site)
+}
+
+/// Makes the kernels at the end of a flow.
+struct PartMake<T, S: Sink<T>>(Arc<Parts<T, S>>);
+
+impl<T, S: Sink<T>> Make for PartMake<T, S> {
+    type Kernel = IntoPart<T, S>;
+
+    fn make(&self, place: &Place) -> IntoPart<T, S> {
+        IntoPart {
+            part: Some(self.0.sink.part(place.instance)),
+            parts: Arc::clone(&self.0),
+            instance: place.instance,
+            task: place.task.clone(),
+            failed: false,
+            types: PhantomData,
+        }
+    }
+}
+
+/// The kernel at the end of a flow: writes into one part of the sink.
+struct IntoPart<T, S: Sink<T>> {
+    part: Option<S::Part>,
+    parts: Arc<Parts<T, S>>,
+    instance: usize,
+    task: TaskRef,
+    failed: bool,
+    types: PhantomData<fn(T)>,
+}
+
+impl<T, S: Sink<T>> IntoPart<T, S> {
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, error: BoxError) {
+        self.failed = true;
+        self.task.fail(sink_failed(error, self.parts.site));
+    }
+}
+
+impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
+    #[inline(always)]
+    fn room(&mut self) -> usize {
+        if self.failed { 0 } else { usize::MAX }
+    }
+
+    fn closed(&self) -> bool {
+        self.failed
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        if let (Mark::Claimed { start, .. }, Some(part)) = (mark, &mut self.part) {
+            part.position(start);
+        }
+    }
+
+    fn quiet(&mut self, _now: u64) -> Option<u64> {
+        None
+    }
+
+    fn end(&mut self, _finish: Finish) -> bool {
+        true
+    }
+
+    fn close(&mut self, _last: bool) {
+        if let Some(part) = self.part.take() {
+            unpoisoned(self.parts.done.lock()).push((self.instance, part));
+        }
+    }
+}
+
+impl<T, S: Sink<T>> Push<T> for IntoPart<T, S> {
+    #[inline(always)]
+    fn push(&mut self, event: T) {
+        if let Some(part) = &mut self.part
+            && let Err(error) = guarded(&self.parts.site, || part.write(event))
+        {
+            self.fail(error);
+        }
+    }
+}
+
+impl<T, S: Sink<T>> fmt::Debug for IntoPart<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IntoPart")
+    }
+}

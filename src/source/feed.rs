@@ -1,0 +1,68 @@
+//! Sources that one thread reads: a feeding stage before the stage that claims.
+
+use crate::error::Site;
+use crate::kernel::{Make, Push};
+use crate::plan::{Builder, Outline, StageOptions};
+use crate::runtime::pool::{FromPool, IntoPool, IntoPoolMake, Pool};
+use crate::runtime::stage::{Input, Stage};
+use crate::runtime::task::TaskRef;
+use std::sync::Arc;
+
+/// Adds the claiming stage's edge and the feeding stage to the outline.
+pub(super) fn describe(stage: &StageOptions, feeders: usize, site: Site, outline: &mut Outline) {
+    outline.spread_over_workers();
+    outline.edge_from(&StageOptions::default(), "claimed", stage.edge());
+    outline.instances(feeders);
+    outline.operator(site);
+}
+
+/// Builds the feeding stage, one instance per input, and the stage that claims what they feed.
+pub(super) fn build<'env, T, I, M>(
+    inputs: Vec<I>,
+    site: Site,
+    options: StageOptions,
+    builder: &mut Builder<'env>,
+    make: M,
+) where
+    T: Send + 'env,
+    I: Input<IntoPool<T>> + 'env,
+    M: Make<Kernel: Push<T>> + 'env,
+{
+    build_with(inputs, site, options, builder, make, FromPool::new);
+}
+
+/// As [`build`], with another input in place of [`FromPool`].
+pub(super) fn build_with<'env, T, I, M, C>(
+    inputs: Vec<I>,
+    site: Site,
+    options: StageOptions,
+    builder: &mut Builder<'env>,
+    make: M,
+    claimer: impl Fn(Arc<Pool<T>>, Arc<Stage>, TaskRef) -> C,
+) where
+    T: Send + 'env,
+    I: Input<IntoPool<T>> + 'env,
+    M: Make + 'env,
+    C: Input<M::Kernel> + 'env,
+{
+    let stage = builder.open_source(&options, site);
+    let shared = Arc::clone(&stage.shared);
+    let tasks = stage.tasks.clone();
+    let counters = builder.edge_counters();
+    let (edge, tokens) = (options.edge(), options.tokens);
+    let pool = Pool::new(edge, tokens, tasks[0].clone(), counters);
+    builder.fill(stage, 1, make, |at| {
+        claimer(Arc::clone(&pool), Arc::clone(&shared), tasks[at].clone())
+    });
+
+    let feeders = inputs.len();
+    let feeding = builder.open(&StageOptions::default(), site, feeders);
+    let tasks = feeding.tasks.clone();
+    let mut inputs = inputs.into_iter();
+    builder.fill(feeding, feeders, IntoPoolMake(pool), |_| {
+        inputs.next().expect("one input per feeder")
+    });
+    for task in tasks {
+        builder.start_with(task);
+    }
+}

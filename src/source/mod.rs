@@ -1,0 +1,15 @@
+//! Where events come from. Every source is a node; what workers can claim for themselves (slices,
+//! ranges, text, vectors) they claim, and what one thread has to read (iterators, files, channels,
+//! a user's producers) feeds a pool from which they claim.
+
+mod channel;
+mod cursor;
+mod feed;
+mod files;
+mod iter;
+mod producer;
+mod text;
+mod vec;
+
+pub use cursor::Integer;
+pub use producer::{Demand, Notifier, Produced, Producer};

@@ -1,0 +1,239 @@
+//! A user's own producers: asked for events by demand, never for more than their consumers can take.
+
+use super::feed;
+use crate::error::{BoxError, ErrorKind, FlowError, Site};
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Make, Push};
+use crate::ops::{ByReference, Flow, Node};
+use crate::plan::{Builder, Outline, StageOptions};
+use crate::runtime::core::{Cx, Phase};
+use crate::runtime::pool::IntoPool;
+use crate::runtime::stage::{Input, Pull};
+use crate::runtime::task::TaskRef;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+/// A source that you write: it answers demand.
+///
+/// ```
+/// use flow::{Demand, Flow, Produced, Producer};
+///
+/// struct Counter(u64);
+///
+/// impl Producer for Counter {
+///     type Item = u64;
+///
+///     fn produce(&mut self, demand: &mut Demand<'_, u64>) -> Result<Produced, flow::BoxError> {
+///         for _ in 0..demand.events() {
+///             demand.emit(self.0);
+///             self.0 += 1;
+///         }
+///         Ok(Produced::More)
+///     }
+/// }
+///
+/// let mut first: Vec<u64> = Flow::from_stages([Counter(0)]).stages(1).take_any(5).collect()?;
+/// first.sort();
+/// assert_eq!(first, [0, 1, 2, 3, 4]);
+/// # Ok::<(), flow::FlowError>(())
+/// ```
+pub trait Producer: Send {
+    /// What it produces.
+    type Item: Send;
+
+    /// Emits events: as many as there is demand for, or fewer. It must not block; where there is
+    /// nothing for now it returns [`Produced::Pending`].
+    ///
+    /// What it emits beyond the demand (a burst that cannot be held back) is kept until there is
+    /// demand again; until then it is not called.
+    ///
+    /// # Errors
+    /// An error fails the run with [`ErrorKind::Source`].
+    fn produce(&mut self, demand: &mut Demand<'_, Self::Item>) -> Result<Produced, BoxError>;
+
+    /// The position of the next event, for a source that can be read again from there. Recorded by
+    /// checkpoints; none by default.
+    fn position(&self) -> Option<u64> {
+        None
+    }
+
+    /// Goes to a position that [`position`](Producer::position) gave.
+    ///
+    /// # Errors
+    /// By default: a source without positions cannot seek.
+    fn seek(&mut self, _position: u64) -> Result<(), BoxError> {
+        Err("this producer has no positions".into())
+    }
+}
+
+/// How a call of [`Producer::produce`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Produced {
+    /// There is more: call again when there is demand.
+    More,
+    /// Nothing for now: call again when the [`Notifier`] says so, or after a millisecond where none
+    /// was taken.
+    Pending,
+    /// That was all.
+    Done,
+}
+
+/// How many events are wanted, and where they go.
+pub struct Demand<'a, T> {
+    events: usize,
+    emitted: &'a mut VecDeque<T>,
+    task: &'a TaskRef,
+    notified: &'a mut bool,
+}
+
+impl<T> Demand<'_, T> {
+    /// How many events the consumers can take, less those already emitted in this call.
+    pub fn events(&self) -> usize {
+        self.events.saturating_sub(self.emitted.len())
+    }
+
+    /// Emits one event.
+    pub fn emit(&mut self, event: T) {
+        self.emitted.push_back(event);
+    }
+
+    /// A means to say from anywhere that there is something again, after
+    /// [`Produced::Pending`].
+    pub fn notifier(&mut self) -> Notifier {
+        *self.notified = true;
+        self.task.core().outside_enters();
+        Notifier(Arc::new(Bell(self.task.clone())))
+    }
+}
+
+impl<T> Extend<T> for Demand<'_, T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, events: I) {
+        self.emitted.extend(events);
+    }
+}
+
+impl<T> fmt::Debug for Demand<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Demand({})", self.events())
+    }
+}
+
+/// Wakes a producer that was pending.
+#[derive(Clone, Debug)]
+pub struct Notifier(Arc<Bell>);
+
+#[derive(Debug)]
+struct Bell(TaskRef);
+
+impl Notifier {
+    /// The producer will be asked again.
+    pub fn notify(&self) {
+        self.0.0.notify();
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // Nobody can ring any more: the producer is asked once more, then the run may stall.
+        self.0.notify();
+        self.0.core().outside_leaves();
+    }
+}
+
+impl Flow {
+    /// The events of producers that you write, each asked for what its consumers can take:
+    /// `max_demand` at first, and again whenever `min_demand` or less is still pending.
+    #[track_caller]
+    pub fn from_stages<P: Producer>(producers: impl IntoIterator<Item = P>) -> Flow<FromStages<P>> {
+        let site = Site::here("from_stages");
+        Flow::of(FromStages { producers: producers.into_iter().collect(), site })
+    }
+}
+
+/// The events of producers.
+#[derive(Clone, Debug)]
+pub struct FromStages<P> {
+    producers: Vec<P>,
+    site: Site,
+}
+
+impl<P: Producer> Node for FromStages<P> {
+    type Item = P::Item;
+    type Lending = ByReference;
+
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        feed::describe(stage, self.producers.len(), self.site, outline);
+    }
+
+    fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<P::Item>> + 'env,
+    {
+        let site = self.site;
+        let inputs = self.producers.into_iter().map(|producer| FromProducer {
+            producer,
+            emitted: VecDeque::new(),
+            produced: Produced::More,
+            notified: false,
+            site,
+        });
+        feed::build(inputs.collect(), site, stage, builder, make);
+    }
+}
+
+/// One producer.
+struct FromProducer<P: Producer> {
+    producer: P,
+    /// What it emitted and there was no demand for.
+    emitted: VecDeque<P::Item>,
+    produced: Produced,
+    /// Whether it will say itself when there is something again.
+    notified: bool,
+    site: Site,
+}
+
+/// A pending producer without a notifier is asked again after 1 ms, in nanoseconds.
+const ASK_AGAIN: u64 = 1_000_000;
+
+impl<P: Producer> Input<IntoPool<P::Item>> for FromProducer<P> {
+    fn pull(&mut self, pool: &mut IntoPool<P::Item>, room: usize, cx: &mut Cx<'_>) -> Pull {
+        if self.emitted.is_empty() {
+            if self.produced == Produced::Done || cx.core.phase() != Phase::Running {
+                return Pull::End;
+            }
+            let producer = &mut self.producer;
+            let mut demand = Demand {
+                events: room,
+                emitted: &mut self.emitted,
+                task: cx.task,
+                notified: &mut self.notified,
+            };
+            match guarded(&self.site, || producer.produce(&mut demand)) {
+                Ok(produced) => self.produced = produced,
+                Err(error) => {
+                    let failed = FlowError::new(ErrorKind::Source, "a producer failed");
+                    cx.task.fail(failed.with_source(error).with_site(self.site));
+                    return Pull::Wait;
+                }
+            }
+        }
+        let now = room.min(self.emitted.len());
+        for event in self.emitted.drain(..now) {
+            pool.push(event);
+        }
+        match self.produced {
+            _ if now > 0 => Pull::Some(now),
+            Produced::Done => Pull::End,
+            Produced::More => Pull::Some(0),
+            Produced::Pending => {
+                if !self.notified {
+                    cx.lap();
+                    cx.wake_at(cx.now() + ASK_AGAIN);
+                }
+                Pull::Wait
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Keyed state: plain, single-threaded data structures. Nothing in this folder knows a thread, an atomic or a clock.
+//!
+//! **From an event to its accumulator.** Keyed aggregation touches memory in two steps, so that both stay in the cache:
+//!
+//! 1. A source instance hashes the key once ([`RoutingHash`]) and folds the event into its *front table* ([`front::Front`], kept
+//!    in the second-level cache; [`Adaptive`] steps aside while keys do not repeat). A key that has to leave it carries
+//!    its hash and a partial accumulator.
+//! 2. What leaves is staged by *bin*, which is the top 8 bits of the hash ([`bin`]), and shipped when a bin has a batch. A partition
+//!    owns some of the 256 bins and merges each batch into that bin's own [`Table`], which is a 256th part of all keys.
+//!
+//! So a batch works on one small table, the frequent keys never travel one by one, and a key is copied ([`Lend`]) only
+//! where it is new. Measured on 200 MB of text: @FIGURES@
+//!
+//! **Invariants.** Only the hash decides where a key goes: bins by the high bits, buckets and slots by the low ones, so
+//! that within a bin the low bits are still even. Nothing here depends on how many workers or partitions there are.
+//! Accumulators arrive in parts and in any order, so all of them merge ([`Aggregator`]). Every emission can stop after any
+//! entry and go on later: [`Adaptive::pop`] for what leaves, and dense entries in order of arrival for what stays.
+
+mod aggregate;
+mod front;
+mod hash;
+mod lend;
+mod table;
+mod value;
+
+pub use aggregate::{Aggregates, Aggregator, Count, Max, Mean, Min, Sum};
+pub(crate) use front::Adaptive;
+pub use hash::FlowHasher;
+pub(crate) use hash::RoutingHash;
+pub use lend::{Lend, StoredBytes};
+pub(crate) use table::Table;
+pub use value::{Number, TotalOrd};
+
+/// How many bins the keys are divided into, whatever the number of partitions.
+pub(crate) const BINS: usize = 256;
+
+/// The bin of a hash: its top 8 bits.
+#[inline]
+pub(crate) fn bin(hash: u64) -> usize {
+    (hash >> 56) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use std::hash::Hash;
+
+    /// The whole way of lent keys on one thread, with batches of the given size.
+    fn count<'a, K>(keys: impl Iterator<Item = &'a K>, batch: usize) -> Vec<(K::Owned, u64)>
+    where
+        K: Lend + ?Sized + 'a,
+    {
+        let routing = RoutingHash::default();
+        let mut front = Adaptive::new();
+        let mut staged: Vec<Vec<(u64, K::Stored, u64)>> = (0..BINS).map(|_| Vec::new()).collect();
+        let mut tables: Vec<Table<K::Stored, u64>> = (0..BINS).map(|_| Table::new()).collect();
+        let mut stage = |part: (u64, K::Stored, u64), limit| {
+            let bin = bin(part.0);
+            staged[bin].push(part);
+            if staged[bin].len() >= limit {
+                tables[bin].merge(&mut staged[bin], |into, from| *into += from);
+            }
+        };
+        for key in keys {
+            let part = front.fold(routing.hash(key), key, |key, known| key.is(known), |acc, _| *acc += 1, |key| (key.store(), 1));
+            part.into_iter().for_each(|part| stage(part, batch));
+        }
+        std::iter::from_fn(|| front.pop()).for_each(|part| stage(part, 1));
+        for (table, staged) in tables.iter_mut().zip(&mut staged) {
+            table.merge(staged, |into, from| *into += from);
+        }
+        tables.into_iter().flatten().map(|(key, acc)| (K::into_owned(key), acc)).collect()
+    }
+
+    fn model<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, u64> {
+        keys.fold(HashMap::new(), |mut counts, key| {
+            *counts.entry(key).or_insert(0) += 1;
+            counts
+        })
+    }
+
+    /// A key must come out once, so the number of rows counts too.
+    fn assert_counts<K: Hash + Eq + std::fmt::Debug>(rows: Vec<(K, u64)>, expected: HashMap<K, u64>) {
+        assert_eq!(rows.len(), expected.len());
+        assert_eq!(rows.into_iter().collect::<HashMap<_, _>>(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_counted_as_a_hash_map_counts_them(text in "([a-c]{0,4} ){0,400}", batch in 1..40_usize) {
+            let words = || text.split_whitespace();
+            assert_counts(count(words(), batch), model(words().map(str::to_owned)));
+            assert_counts(count(words().map(str::as_bytes), batch), model(words().map(|word| word.as_bytes().to_vec())));
+            let borrowed: Vec<&str> = words().collect();
+            assert_counts(count(borrowed.iter(), batch), model(words()));
+        }
+    }
+
+    /// Frequent keys beside ever new ones, more of them than any front table holds: all its states are passed through.
+    #[test]
+    fn a_skewed_stream_larger_than_the_front_table_is_counted_exactly() {
+        let routing = RoutingHash::default();
+        let keys: Vec<u64> = (0..300_000_u64)
+            .map(|event| if event / 100_000 == 1 { event } else { routing.hash(&event) >> (event % 40 + 20) })
+            .collect();
+        assert_counts(count(keys.iter(), 64), model(keys.iter().copied()));
+    }
+
+    #[test]
+    fn all_bins_are_used() {
+        let used = model((0..4096_u32).map(|key| bin(RoutingHash::default().hash(&key))));
+        assert_eq!(used.len(), BINS);
+    }
+}

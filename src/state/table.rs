@@ -1,0 +1,250 @@
+//! The table of one bin: a hash table whose entries lie densely, in the order in which their keys first came.
+//!
+//! **Invariant.** `entries` holds every key once and is only ever appended to. Every entry has exactly one slot in
+//! `index`, which holds the low 32 bits of its hash and its position, on the probe path that begins at the low bits of
+//! the hash and contains no empty slot before it. At least a third of the slots are empty, so every probe ends.
+//!
+//! So the order of entries depends on the order of arrival alone, not on the seed; emitting them is a walk over a
+//! vector; and the index grows by itself: it carries the hashes, so growing reads and writes 8 bytes per key and never
+//! touches an entry. A slot is compared by 32 bits of hash before an entry is looked at.
+
+use std::hint::black_box;
+use std::{slice, vec};
+
+const SMALLEST: usize = 16;
+/// Slots address the index with 32 bits of hash.
+const LARGEST: u64 = 1 << 32;
+
+/// A dense hash table, for keys whose hash the caller already has. A new one is 48 bytes and owns no memory.
+///
+/// It holds at most about 2.8 billion keys (two thirds of 2³²) and panics beyond; a partition has hundreds of tables.
+#[derive(Debug)]
+pub(crate) struct Table<K, A> {
+    entries: Vec<(K, A)>,
+    /// Empty or a power of two. A slot is `hash << 32 | position + 1`, or 0 where there is none.
+    index: Vec<u64>,
+}
+
+impl<K, A> Table<K, A> {
+    pub(crate) const fn new() -> Self {
+        Self { entries: Vec::new(), index: Vec::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entries, in the order in which their keys first came.
+    pub(crate) fn iter(&self) -> slice::Iter<'_, (K, A)> {
+        self.entries.iter()
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<(K, A)> {
+        self.entries
+    }
+
+    /// Gives the context to the entry that is the `same`, or else to `miss`, which makes the entry. One probe.
+    ///
+    /// A key must come with the same hash every time. If a closure panics, the table stays as it was, apart from what
+    /// `hit` did to its accumulator.
+    #[inline]
+    pub(crate) fn upsert<C>(
+        &mut self,
+        hash: u64,
+        context: C,
+        same: impl Fn(&C, &K) -> bool,
+        hit: impl FnOnce(&mut A, C),
+        miss: impl FnOnce(C) -> (K, A),
+    ) {
+        if self.entries.len() * 3 >= self.index.len() * 2 {
+            self.grow();
+        }
+        let mask = self.index.len() - 1;
+        let tag = hash << 32;
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.index[at];
+            if slot == 0 {
+                break;
+            }
+            if (slot ^ tag) >> 32 == 0 {
+                let (key, acc) = &mut self.entries[slot as u32 as usize - 1];
+                if same(&context, key) {
+                    return hit(acc, context);
+                }
+            }
+            at = (at + 1) & mask;
+        }
+        self.entries.push(miss(context));
+        self.index[at] = tag | self.entries.len() as u64;
+    }
+
+    /// Merges a batch of partial accumulators and leaves its vector empty, to be filled again.
+    ///
+    /// The first pass only reads the slots in which the probes will begin. Its loads do not wait for each other, so
+    /// that the processor fetches them together, where the probes themselves would wait for one after the other
+    /// (measured on tables outside of the cache: 15–20 % off the whole run; passes over entries and keys added nothing).
+    #[inline]
+    pub(crate) fn merge(&mut self, batch: &mut Vec<(u64, K, A)>, merge: impl Fn(&mut A, A))
+    where
+        K: Eq,
+    {
+        if let Some(mask) = self.index.len().checked_sub(1) {
+            let touched = batch.iter().fold(0, |seen, (hash, ..)| seen ^ self.index[*hash as usize & mask]);
+            black_box(touched);
+        }
+        for (hash, key, acc) in batch.drain(..) {
+            self.upsert(hash, (key, acc), |(key, _), known| key == known, |into, (_, acc)| merge(into, acc), |new| new);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        let size = (self.index.len() * 2).max(SMALLEST);
+        assert!(size as u64 <= LARGEST, "more than 2.8 billion keys in one table of keyed state");
+        let mask = size - 1;
+        let mut index = vec![0_u64; size];
+        for slot in self.index.iter().copied().filter(|&slot| slot != 0) {
+            let mut at = (slot >> 32) as usize & mask;
+            while index[at] != 0 {
+                at = (at + 1) & mask;
+            }
+            index[at] = slot;
+        }
+        self.index = index;
+    }
+}
+
+impl<K, A> Default for Table<K, A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K, A> IntoIterator for Table<K, A> {
+    type Item = (K, A);
+    type IntoIter = vec::IntoIter<(K, A)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::cell::Cell;
+    use std::collections::HashMap;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn add(table: &mut Table<u32, u64>, hash: u64, key: u32, by: u64) {
+        table.upsert(hash, key, |key, known| key == known, |acc, _| *acc += by, |key| (key, by));
+    }
+
+    /// How a test hashes: well, all keys to one slot, all to the last slot of any index, or all but the tag alike.
+    fn hashers() -> [fn(u32) -> u64; 4] {
+        [
+            |key| crate::state::hash::RoutingHash::default().hash(&key),
+            |_| 7,
+            |key| u64::MAX ^ u64::from(key % 3) << 40,
+            |key| u64::from(key) << 20,
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_counts_as_a_hash_map_does(ops in prop::collection::vec((0..300_u32, 1..5_u64), 0..1500)) {
+            for hash in hashers() {
+                let (mut table, mut model) = (Table::new(), HashMap::new());
+                let mut order = Vec::new();
+                for &(key, by) in &ops {
+                    add(&mut table, hash(key), key, by);
+                    *model.entry(key).or_insert_with(|| { order.push(key); 0 }) += by;
+                    prop_assert_eq!(table.len(), model.len());
+                }
+                prop_assert_eq!(table.iter().map(|entry| entry.0).collect::<Vec<_>>(), order);
+                prop_assert_eq!(table.into_entries().into_iter().collect::<HashMap<_, _>>(), model);
+            }
+        }
+
+        #[test]
+        fn batches_merge_as_single_entries_do(
+            batches in prop::collection::vec(prop::collection::vec((0..300_u32, 1..5_u64), 0..200), 0..10)
+        ) {
+            for hash in hashers() {
+                let (mut merged, mut single) = (Table::new(), Table::new());
+                for batch in &batches {
+                    batch.iter().for_each(|&(key, by)| add(&mut single, hash(key), key, by));
+                    let mut batch: Vec<_> = batch.iter().map(|&(key, by)| (hash(key), key, by)).collect();
+                    let room = batch.capacity();
+                    merged.merge(&mut batch, |into, from| *into += from);
+                    prop_assert!(batch.is_empty() && batch.capacity() == room);
+                }
+                prop_assert_eq!(merged.into_entries(), single.into_entries());
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_table_owns_no_memory() {
+        const EMPTY: Table<String, u64> = Table::new();
+        let table = EMPTY;
+        assert!(table.is_empty());
+        assert_eq!((table.entries.capacity(), table.index.capacity(), size_of_val(&table)), (0, 0, 48));
+    }
+
+    #[test]
+    fn the_index_stays_at_most_two_thirds_full() {
+        let mut table = Table::new();
+        for key in 0..10_000 {
+            add(&mut table, hashers()[0](key), key, 1);
+            let used = table.index.iter().filter(|&&slot| slot != 0).count();
+            assert!(key % 97 != 0 || (used == table.len() && used * 3 <= table.index.len() * 2 + 2));
+        }
+        assert_eq!(table.index.len(), 16_384);
+    }
+
+    #[test]
+    fn the_order_does_not_depend_on_the_hash() {
+        let orders = hashers().map(|hash| {
+            let mut table = Table::new();
+            (0..500).for_each(|i| add(&mut table, hash(i * 7 % 193), i * 7 % 193, 1));
+            table.into_iter().collect::<Vec<_>>()
+        });
+        assert!(orders.iter().all(|order| *order == orders[0]));
+    }
+
+    #[test]
+    fn a_hit_does_not_build_the_key() {
+        let built = Cell::new(0);
+        let mut table: Table<String, u64> = Table::new();
+        for word in ["a", "b", "a", "a"] {
+            let build = |word: &str| {
+                built.set(built.get() + 1);
+                (word.to_owned(), 1)
+            };
+            table.upsert(word.len() as u64, word, |word, known| word == known, |acc, _| *acc += 1, build);
+        }
+        assert_eq!(built.get(), 2);
+        assert_eq!(table.into_entries(), [("a".to_owned(), 3), ("b".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_panic_while_a_key_is_built_leaves_the_table_whole() {
+        let mut table = Table::new();
+        (0..100).for_each(|key| add(&mut table, u64::from(key), key, 1));
+        let failed = catch_unwind(AssertUnwindSafe(|| {
+            table.upsert(500, 500, |key, known| key == known, |_: &mut u64, _| (), |_| panic!("no key"));
+        }));
+        assert!(failed.is_err());
+        (0..=500).for_each(|key| add(&mut table, u64::from(key), key, 1));
+        assert_eq!(table.len(), 501);
+        assert_eq!(table.iter().map(|entry| entry.1).sum::<u64>(), 601);
+    }
+}
