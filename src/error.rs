@@ -50,7 +50,7 @@ struct Inner {
 
 /// An operator and the line of the caller's code that built it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Site {
+pub struct Site {
     pub(crate) operator: &'static str,
     pub(crate) at: &'static Location<'static>,
 }

@@ -167,7 +167,11 @@ impl Metrics {
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:?} on {} workers", self.elapsed, self.workers)?;
-        writeln!(f, "{:24} {:>9} {:>14} {:>10} {:>12}", "stage", "instances", "events", "runs", "busy")?;
+        writeln!(
+            f,
+            "{:24} {:>9} {:>14} {:>10} {:>12}",
+            "stage", "instances", "events", "runs", "busy"
+        )?;
         for stage in &self.stages {
             let StageMetrics { name, instances, events_in, runs, busy } = stage;
             let busy = format!("{busy:.1?}");

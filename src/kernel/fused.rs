@@ -53,14 +53,14 @@ pub trait Spec: Send + Sync {
 
 /// An operator fused with all that follows it in its stage.
 #[derive(Debug)]
-pub struct Fused<O, K> {
+pub(crate) struct Fused<O, K> {
     operator: O,
     next: K,
 }
 
 /// Makes [`Fused`] kernels.
 #[derive(Debug)]
-pub struct FusedMake<S, M> {
+pub(crate) struct FusedMake<S, M> {
     pub(crate) spec: S,
     pub(crate) next: M,
 }

@@ -3,7 +3,7 @@
 pub(crate) mod culprit;
 mod fused;
 
-pub(crate) use fused::{Fused, FusedMake, Operator, Spec};
+pub(crate) use fused::{FusedMake, Operator, Spec};
 
 use crate::runtime::Place;
 

@@ -128,7 +128,7 @@ impl<'e, T: Send + 'e> Make for BatchMake<'e, T> {
 }
 
 /// Collects a batch within the room that is behind, and hands it over in one call.
-pub struct Batch<'e, T> {
+pub(crate) struct Batch<'e, T> {
     next: Box<dyn BatchKernel<T> + 'e>,
     staged: Vec<T>,
     room: usize,

@@ -117,6 +117,7 @@ impl<T: Hash> Route<T> for ByHash {
 }
 
 /// By the hash of a key.
+#[derive(Debug)]
 pub struct ByKey<F>(F, RoutingHash);
 
 impl<T, Key: Hash, F: Fn(&T) -> Key + Send + Sync> Route<T> for ByKey<F> {
@@ -127,6 +128,7 @@ impl<T, Key: Hash, F: Fn(&T) -> Key + Send + Sync> Route<T> for ByKey<F> {
 }
 
 /// By a user's function.
+#[derive(Debug)]
 pub struct ByRoute<F>(F);
 
 impl<T, R: Into<Option<usize>>, F: Fn(&T, usize) -> R + Send + Sync> Route<T> for ByRoute<F> {
@@ -227,7 +229,7 @@ impl<R: Route<T>, T: Send> Make for SpreadMake<R, T> {
 }
 
 /// The sending end of one producer instance: an outlet per partition.
-pub struct Spread<R, T> {
+pub(crate) struct Spread<R, T> {
     outlets: Box<[Outlet<T>]>,
     batch: usize,
     route: Arc<R>,

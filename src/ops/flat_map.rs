@@ -172,7 +172,11 @@ where
 
 /// Emits while there is room. True: the iterator has come to its end.
 #[inline(always)]
-pub(super) fn emit<I: Iterator, K: Push<I::Item>>(site: &Site, events: &mut I, next: &mut K) -> bool {
+pub(super) fn emit<I: Iterator, K: Push<I::Item>>(
+    site: &Site,
+    events: &mut I,
+    next: &mut K,
+) -> bool {
     loop {
         let room = next.room();
         if room == 0 {
@@ -246,7 +250,8 @@ where
         Self: 'env,
         M: Make<Kernel: Push<U>> + 'env,
     {
-        let make = EmitMake { f: self.f, site: self.site, next: make, types: PhantomData::<fn() -> U> };
+        let make =
+            EmitMake { f: self.f, site: self.site, next: make, types: PhantomData::<fn() -> U> };
         N::Lending::build(self.up, stage, builder, make);
     }
 }
@@ -273,7 +278,7 @@ impl<F: Send + Sync, U: Send, M: Make<Kernel: Push<U>>> Make for EmitMake<F, U, 
 
 /// One instance of `flat_map_emit`, with what its last call emitted.
 #[derive(Debug)]
-pub struct Emit<F, U, K> {
+pub(crate) struct Emit<F, U, K> {
     f: Arc<F>,
     site: Site,
     next: K,

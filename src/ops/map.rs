@@ -1,7 +1,7 @@
 //! `map`, `filter`, `filter_map`, `inspect`, `map_init`: one event in, at most one out.
 
-use super::node::{KeepsOrder, Node, Then};
 use super::Flow;
+use super::node::{KeepsOrder, Node, Then};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Operator, Push, Spec};

@@ -16,5 +16,6 @@ pub use boxed::BoxFlow;
 pub use flat_map::Emitter;
 pub use flow::Flow;
 pub use keyed::{Keyed, KeyedEach, Keys};
-pub use node::{ByReference, Lending, Node, Partitioned, Sequenced};
+pub(crate) use node::{ByReference, Lending};
+pub use node::{Node, Partitioned, Sequenced};
 pub use reduce::{PaneInfo, Reduction};

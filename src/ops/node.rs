@@ -1,8 +1,8 @@
 //! Nodes: what a flow is made of before a terminal compiles it.
 
 use crate::error::Site;
-use crate::kernel::{FusedMake, Kernel, Make, Mark, Operator, Push, Spec};
 use crate::kernel::Finish;
+use crate::kernel::{FusedMake, Kernel, Make, Mark, Operator, Push, Spec};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
 
@@ -90,7 +90,7 @@ impl<N: Node> Lending<N> for ByReference {
 
 /// A kernel that takes items and lends them to the next.
 #[derive(Debug)]
-pub struct Lend<K>(K);
+pub(crate) struct Lend<K>(K);
 
 #[derive(Debug)]
 struct LendMake<M>(M);

@@ -105,9 +105,7 @@ where
 
     /// Emits every accumulator as one event.
     #[track_caller]
-    pub fn emit_state(
-        self,
-    ) -> Flow<Then<N, Reduce<I, F, State, N::Item, A, std::iter::Once<A>>>> {
+    pub fn emit_state(self) -> Flow<Then<N, Reduce<I, F, State, N::Item, A, std::iter::Once<A>>>> {
         self.emitting(State)
     }
 
@@ -179,6 +177,7 @@ impl<A> Emission<A> for State {
 }
 
 /// What a closure makes of it.
+#[derive(Debug)]
 pub struct OnTrigger<G>(Arc<G>);
 
 impl<G> Clone for OnTrigger<G> {

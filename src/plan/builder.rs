@@ -84,7 +84,12 @@ impl<'env> Builder<'env> {
     }
 
     /// Opens a stage: its instances can be named before they exist.
-    pub(crate) fn open(&mut self, options: &StageOptions, head: Site, instances: usize) -> OpenStage {
+    pub(crate) fn open(
+        &mut self,
+        options: &StageOptions,
+        head: Site,
+        instances: usize,
+    ) -> OpenStage {
         let number = self.stages.len();
         self.stages.push(StageHead { name: options.name.clone(), operator: head.operator });
         let counters = Arc::new(StageCounters::default());
@@ -124,7 +129,8 @@ impl<'env> Builder<'env> {
         for (instance, task) in stage.tasks.iter().enumerate() {
             let place = Place { instance, instances, task: task.clone() };
             let input = input(instance);
-            let instance = Instance::new(input, Arc::clone(&make), place, Arc::clone(&stage.shared));
+            let instance =
+                Instance::new(input, Arc::clone(&make), place, Arc::clone(&stage.shared));
             self.slots[task.id()].task = Mutex::new(Some(Box::new(instance)));
         }
         stage.shared.begin(stage.tasks.into_boxed_slice(), started);

@@ -5,10 +5,9 @@ mod executor;
 mod options;
 mod outline;
 
-pub use builder::Builder;
-pub(crate) use builder::OpenStage;
+pub(crate) use builder::Builder;
 pub use executor::Executor;
-pub(crate) use executor::parallelism;
-pub use options::StageOptions;
-pub(crate) use options::{Refusal, RunOptions};
-pub use outline::{Outline, Plan, PlanEdge, PlanStage};
+pub(crate) use options::RunOptions;
+pub(crate) use options::StageOptions;
+pub(crate) use outline::Outline;
+pub use outline::{Plan, PlanEdge, PlanStage};

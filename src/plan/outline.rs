@@ -187,7 +187,8 @@ impl Outline {
             stage
         });
         let edges = self.edges.into_iter().rev();
-        let edges = edges.map(|edge| PlanEdge { from: last - edge.from, to: last - edge.to, ..edge });
+        let edges =
+            edges.map(|edge| PlanEdge { from: last - edge.from, to: last - edge.to, ..edge });
         Plan { stages: stages.collect(), edges: edges.collect() }
     }
 }

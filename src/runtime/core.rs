@@ -86,7 +86,13 @@ impl fmt::Debug for Core {
 
 impl Core {
     pub(crate) fn threads(workers: usize, own_threads_allowed: bool, observed: bool) -> Self {
-        Core::new(Ready::Queue(Injector::new()), Clock::real(), workers, own_threads_allowed, observed)
+        Core::new(
+            Ready::Queue(Injector::new()),
+            Clock::real(),
+            workers,
+            own_threads_allowed,
+            observed,
+        )
     }
 
     /// A simulated run of so many workers, which take turns on one thread.

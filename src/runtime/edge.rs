@@ -66,13 +66,20 @@ struct Queue<T> {
 
 #[derive(Debug)]
 pub(crate) enum Message<T> {
-    Data { input: usize, events: Vec<T> },
+    Data {
+        input: usize,
+        events: Vec<T>,
+    },
     /// All producers are through. Watermarks and barriers will be further kinds.
     End,
 }
 
 impl<T> Inbox<T> {
-    pub(crate) fn new(reader: Reader, options: EdgeOptions, counters: Arc<EdgeCounters>) -> Arc<Self> {
+    pub(crate) fn new(
+        reader: Reader,
+        options: EdgeOptions,
+        counters: Arc<EdgeCounters>,
+    ) -> Arc<Self> {
         Arc::new(Inbox {
             queue: Mutex::new(Queue {
                 messages: VecDeque::new(),
@@ -270,7 +277,12 @@ pub(crate) struct FromInbox<T> {
 
 impl<T> FromInbox<T> {
     pub(crate) fn new(inbox: Arc<Inbox<T>>) -> Self {
-        FromInbox { receiver: Receiver::new(inbox), rest: VecDeque::new(), rest_of: 0, batch_len: 0 }
+        FromInbox {
+            receiver: Receiver::new(inbox),
+            rest: VecDeque::new(),
+            rest_of: 0,
+            batch_len: 0,
+        }
     }
 }
 

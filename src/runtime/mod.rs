@@ -27,7 +27,7 @@ pub(crate) mod timers;
 pub(crate) mod worker;
 
 #[cfg(not(loom))]
-pub use stage::Place;
+pub(crate) use stage::Place;
 
 #[cfg(all(loom, test))]
 mod loom_tests;

@@ -63,7 +63,12 @@ impl<T> Reorder<T> {
             members: Vec::new(),
             ended: false,
         };
-        Arc::new(Reorder { state: Mutex::new(state), reader, tokens, closed: AtomicBool::new(false) })
+        Arc::new(Reorder {
+            state: Mutex::new(state),
+            reader,
+            tokens,
+            closed: AtomicBool::new(false),
+        })
     }
 
     /// Files a part of a claim, leaving a spare vector in its place.

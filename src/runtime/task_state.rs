@@ -53,10 +53,7 @@ impl TaskState {
     /// ran, and the caller must queue it again.
     #[must_use]
     pub(crate) fn wait(&self) -> bool {
-        let idle = self
-            .0
-            .compare_exchange(RUNNING, 0, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
+        let idle = self.0.compare_exchange(RUNNING, 0, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if !idle {
             self.again();
         }

@@ -58,11 +58,7 @@ pub(crate) fn on_worker() -> bool {
 }
 
 impl<'env> Run<'env> {
-    pub(crate) fn new(
-        core: Arc<Core>,
-        slots: Vec<Slot<'env>>,
-            sources: Vec<usize>,
-    ) -> Self {
+    pub(crate) fn new(core: Arc<Core>, slots: Vec<Slot<'env>>, sources: Vec<usize>) -> Self {
         Run { core, slots, sources }
     }
 
@@ -99,7 +95,10 @@ impl<'env> Run<'env> {
     fn start_helper_if_worth_it(&self, spawn: &dyn Spawn) {
         let core = &*self.core;
         let useful = core.helpers() + 1 < core.workers && core.sleep.sleepers() == 0;
-        if useful && (core.helper_wanted() || core.clock.now() > WORTH_A_THREAD) && core.admit_helper() {
+        if useful
+            && (core.helper_wanted() || core.clock.now() > WORTH_A_THREAD)
+            && core.admit_helper()
+        {
             // Where no thread can be had the run goes on with the workers that it has; it stays
             // counted, so that it is not tried at every step.
             let _ = spawn.helper();

@@ -165,11 +165,11 @@ impl<T> Iterator for InOrder<T> {
 
 /// Collects the events of each partition.
 #[derive(Clone, Copy, Debug)]
-pub struct Partitions;
+pub(crate) struct Partitions;
 
 /// One partition's events.
 #[derive(Debug)]
-pub struct PartitionEvents<T>(Vec<T>);
+pub(crate) struct PartitionEvents<T>(Vec<T>);
 
 impl<T: Send> Sink<T> for Partitions {
     type Part = PartitionEvents<T>;

@@ -58,11 +58,11 @@ impl<N: Node> Flow<N> {
 
 /// Counts events.
 #[derive(Clone, Copy, Debug)]
-pub struct Count;
+pub(crate) struct Count;
 
 /// One instance's count.
 #[derive(Debug)]
-pub struct Counted(u64);
+pub(crate) struct Counted(u64);
 
 impl<T> Sink<T> for Count {
     type Part = Counted;
@@ -86,7 +86,7 @@ impl<T> Part<T> for Counted {
 }
 
 /// Adds up events.
-pub struct Sum<S>(PhantomData<fn() -> S>);
+pub(crate) struct Sum<S>(PhantomData<fn() -> S>);
 
 impl<S> fmt::Debug for Sum<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +96,7 @@ impl<S> fmt::Debug for Sum<S> {
 
 /// One instance's sum.
 #[derive(Debug)]
-pub struct Summed<S>(Option<S>);
+pub(crate) struct Summed<S>(Option<S>);
 
 impl<T, S> Sink<T> for Sum<S>
 where
@@ -128,19 +128,19 @@ where
 
 /// Keeps the smallest event.
 #[derive(Clone, Copy, Debug)]
-pub struct Min;
+pub(crate) struct Min;
 
 /// Keeps the largest event.
 #[derive(Clone, Copy, Debug)]
-pub struct Max;
+pub(crate) struct Max;
 
 /// One instance's smallest event.
 #[derive(Debug)]
-pub struct Smallest<T>(Option<T>);
+pub(crate) struct Smallest<T>(Option<T>);
 
 /// One instance's largest event.
 #[derive(Debug)]
-pub struct Largest<T>(Option<T>);
+pub(crate) struct Largest<T>(Option<T>);
 
 impl<T: Ord + Send> Sink<T> for Min {
     type Part = Smallest<T>;

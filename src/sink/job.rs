@@ -1,6 +1,6 @@
 //! A flow with its sink is a job; jobs are run, alone or together.
 
-use super::{Parts, PartMake, Sink, sink_failed};
+use super::{PartMake, Parts, Sink, sink_failed};
 use crate::error::{ErrorKind, FlowError, Site};
 use crate::kernel::culprit::guarded;
 use crate::meter::Meter;
@@ -241,10 +241,9 @@ impl Run<'_> {
         self.clear();
         match self.core.take_failure() {
             Some(error) => Err(error),
-            None if self.core.was_stopped() => Err(FlowError::new(
-                ErrorKind::Stopped,
-                "the run was stopped before its end",
-            )),
+            None if self.core.was_stopped() => {
+                Err(FlowError::new(ErrorKind::Stopped, "the run was stopped before its end"))
+            }
             None => Ok(()),
         }
     }

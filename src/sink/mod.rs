@@ -99,7 +99,6 @@ pub trait Part<T>: Send {
     fn position(&mut self, _start: u64) {}
 }
 
-
 /// A sink within a run: where its parts go when their instances are over.
 pub(crate) struct Parts<T, S: Sink<T>> {
     sink: Arc<S>,

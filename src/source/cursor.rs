@@ -167,8 +167,13 @@ impl<T: Integer> Span for Range<T> {
     }
 }
 
-fn build<'env, S, M>(span: S, site: Site, options: StageOptions, builder: &mut Builder<'env>, make: M)
-where
+fn build<'env, S, M>(
+    span: S,
+    site: Site,
+    options: StageOptions,
+    builder: &mut Builder<'env>,
+    make: M,
+) where
     S: Span + 'env,
     M: Make<Kernel: Push<S::Item>> + 'env,
 {

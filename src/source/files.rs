@@ -200,6 +200,7 @@ impl<R: Read + Send> BlockSource for OneReader<R> {
 }
 
 #[doc(hidden)]
+#[derive(Debug)]
 pub struct OpenReader<R>(Blocks<R>);
 
 impl<R: Read + Send> NextBlock for OpenReader<R> {
@@ -248,12 +249,8 @@ pub struct FromBlock;
 impl<S: BlockSource> Lending<TextLines<S>> for FromBlock {
     type Lent = str;
 
-    fn build<'env, M>(
-        node: TextLines<S>,
-        stage: StageOptions,
-        builder: &mut Builder<'env>,
-        make: M,
-    ) where
+    fn build<'env, M>(node: TextLines<S>, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
         TextLines<S>: 'env,
         M: Make<Kernel: for<'x> Push<&'x str>> + 'env,
     {
@@ -264,12 +261,14 @@ impl<S: BlockSource> Lending<TextLines<S>> for FromBlock {
         let spare = Arc::new(Mutex::new(Vec::new()));
         let reading = Reading { source, spare: Arc::clone(&spare), site, started: false };
         let stage = blocks_of(stage);
-        feed::build_with(vec![reading], site, stage, builder, make, |pool, stage, task| FromBlocks {
-            blocks: FromPool::new(pool, stage, task),
-            block: None,
-            encoding,
-            spare: Arc::clone(&spare),
-            site,
+        feed::build_with(vec![reading], site, stage, builder, make, |pool, stage, task| {
+            FromBlocks {
+                blocks: FromPool::new(pool, stage, task),
+                block: None,
+                encoding,
+                spare: Arc::clone(&spare),
+                site,
+            }
         });
     }
 }
@@ -285,12 +284,7 @@ struct Reading<S> {
 }
 
 impl<S: NextBlock> Input<IntoPool<Block<Vec<u8>>>> for Reading<S> {
-    fn pull(
-        &mut self,
-        pool: &mut IntoPool<Block<Vec<u8>>>,
-        _room: usize,
-        cx: &mut Cx<'_>,
-    ) -> Pull {
+    fn pull(&mut self, pool: &mut IntoPool<Block<Vec<u8>>>, _room: usize, cx: &mut Cx<'_>) -> Pull {
         if cx.core.phase() != Phase::Running {
             return Pull::End;
         }
@@ -365,7 +359,7 @@ impl<K: for<'x> Push<&'x str>> Input<K> for FromBlocks {
 
 /// Gives every line a string of its own.
 #[derive(Debug)]
-pub struct Own<K>(K);
+pub(crate) struct Own<K>(K);
 
 #[derive(Debug)]
 struct OwnMake<M>(M);

@@ -46,9 +46,7 @@ impl Flow {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn from_iters<I>(
-        iters: impl IntoIterator<Item = I>,
-    ) -> Flow<FromIter<I::IntoIter, Several>>
+    pub fn from_iters<I>(iters: impl IntoIterator<Item = I>) -> Flow<FromIter<I::IntoIter, Several>>
     where
         I: IntoIterator<Item: Send, IntoIter: Send>,
     {

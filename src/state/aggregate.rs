@@ -373,7 +373,10 @@ mod tests {
     }
 
     /// As users write it: the closure alone decides all types.
-    fn aggregate<T, G: Aggregator<T>>(parts: &[Vec<T>], choose: impl FnOnce(&Aggregates<T>) -> G) -> G::Output {
+    fn aggregate<T, G: Aggregator<T>>(
+        parts: &[Vec<T>],
+        choose: impl FnOnce(&Aggregates<T>) -> G,
+    ) -> G::Output {
         run(&choose(&Aggregates::new()), parts)
     }
 
@@ -415,10 +418,22 @@ mod tests {
     fn one_alone_and_eight_together() {
         let parts = [vec![1_u8], vec![2, 3]];
         assert_eq!(aggregate(&parts, |a| a.count()), 3);
-        assert_eq!(aggregate(&parts, |a| (a.sum(|e| Duration::from_secs((*e).into())),)).0.as_secs(), 6);
+        assert_eq!(
+            aggregate(&parts, |a| (a.sum(|e| Duration::from_secs((*e).into())),)).0.as_secs(),
+            6
+        );
         let eight = aggregate(&parts, |a| {
             let sum = |e: &u8| u32::from(*e);
-            (a.count(), a.sum(sum), a.sum(sum), a.sum(sum), a.min(|e| *e), a.max(|e| *e), a.mean(|e| *e), a.count())
+            (
+                a.count(),
+                a.sum(sum),
+                a.sum(sum),
+                a.sum(sum),
+                a.min(|e| *e),
+                a.max(|e| *e),
+                a.mean(|e| *e),
+                a.count(),
+            )
         });
         assert_eq!(eight, (3, 6, 6, 6, 1, 3, 2.0, 3));
     }

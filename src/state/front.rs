@@ -104,7 +104,16 @@ impl<K, A> Front<K, A> {
         let fitting = (START / size_of::<Bucket<K, A>>()).max(1).ilog2();
         let mut buckets = Vec::new();
         buckets.resize_with(1 << fitting, Bucket::empty);
-        Self { buckets, len: 0, cursor: 0, pays: true, warming: false, folds: 0, seconds: 0, misses: 0 }
+        Self {
+            buckets,
+            len: 0,
+            cursor: 0,
+            pays: true,
+            warming: false,
+            folds: 0,
+            seconds: 0,
+            misses: 0,
+        }
     }
 
     /// Gives the context to the entry that is the `same`, or else to `miss`, which makes an entry; returns the entry
@@ -189,7 +198,9 @@ impl<K, A> Front<K, A> {
         // The upper half of the budget crowds out what else lives in the cache, so it is for keys that gain by it: where
         // second slots hit nearly as often as all miss, as many more will hit in twice as many slots. (Text: 0.4,
         // and no faster at 1 MiB than at 512 KiB. 10,000 even keys: 1.9, and 1.6 times as fast.)
-        if misses * GROWING > folds && (doubled <= BUDGET / 2 || doubled <= BUDGET && seconds * 5 >= misses * 4) {
+        if misses * GROWING > folds
+            && (doubled <= BUDGET / 2 || doubled <= BUDGET && seconds * 5 >= misses * 4)
+        {
             self.grow();
         } else if !warming {
             self.pays = misses * 2 <= folds;
@@ -236,7 +247,9 @@ mod tests {
     }
 
     fn adapt(front: &mut Adaptive<u64, u64>, key: u64) -> bool {
-        front.fold(routed(key), key, |key, known| key == known, |acc, _| *acc += 1, |key| (key, 1)).is_some()
+        front
+            .fold(routed(key), key, |key, known| key == known, |acc, _| *acc += 1, |key| (key, 1))
+            .is_some()
     }
 
     fn slots(front: &Front<u64, u64>) -> usize {
@@ -299,7 +312,9 @@ mod tests {
     fn it_is_small_at_first_and_grows_until_the_keys_fit() {
         let mut front = Front::new();
         assert_eq!(slots(&front), 128);
-        let missed = |front: &mut Front<u64, u64>| (0..3000).filter(|&key| fold(front, routed(key), key).is_some()).count();
+        let missed = |front: &mut Front<u64, u64>| {
+            (0..3000).filter(|&key| fold(front, routed(key), key).is_some()).count()
+        };
         (0..30).for_each(|_| _ = missed(&mut front));
         assert!((4096..=16_384).contains(&slots(&front)), "{}", slots(&front));
         assert!(missed(&mut front) < 300);
@@ -336,7 +351,13 @@ mod tests {
         let mut front = Adaptive::new();
         let mut fresh = 0..;
         let aside = |front: &Adaptive<u64, u64>| front.bypass > 0;
-        let learning = fresh.by_ref().take_while(|&key| { adapt(&mut front, key); !aside(&front) }).count();
+        let learning = fresh
+            .by_ref()
+            .take_while(|&key| {
+                adapt(&mut front, key);
+                !aside(&front)
+            })
+            .count();
         assert!(learning < 100_000, "{learning}");
         // While it is aside everything passes, even a key that repeats.
         assert!((0..u64::from(BYPASS)).all(|event| adapt(&mut front, event % 10)));
@@ -346,7 +367,8 @@ mod tests {
         // And when they end, it steps aside anew.
         fresh.by_ref().take(100_000).for_each(|key| _ = adapt(&mut front, key));
         assert!(aside(&front));
-        let left: u64 = std::iter::from_fn(|| front.pop()).map(|(_, key, acc)| acc * u64::from(key < 10)).sum();
+        let left: u64 =
+            std::iter::from_fn(|| front.pop()).map(|(_, key, acc)| acc * u64::from(key < 10)).sum();
         assert!(left > 0, "what lies in a table that is aside is still popped");
     }
 }

@@ -144,7 +144,7 @@ impl Hasher for FlowHasher {
 
 /// The routing hash of one run: FlowHash v1 with that run's seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RoutingHash {
+pub struct RoutingHash {
     seed: u64,
 }
 
@@ -286,7 +286,10 @@ mod tests {
                 }
                 for (place, flips) in flips.into_iter().enumerate() {
                     let share = f64::from(flips) / samples as f64;
-                    assert!((0.4..0.6).contains(&share), "{length} bytes: {bit} -> {place}: {share}");
+                    assert!(
+                        (0.4..0.6).contains(&share),
+                        "{length} bytes: {bit} -> {place}: {share}"
+                    );
                 }
             }
         }
@@ -299,7 +302,10 @@ mod tests {
             let mut cells = [0_i32; 256];
             hashes.iter().for_each(|hash| cells[(hash >> shift) as usize & 255] += 1);
             for cell in cells {
-                assert!((cell - 256).abs() < 96, "{name}, bits from {shift}: {cell} keys in a cell");
+                assert!(
+                    (cell - 256).abs() < 96,
+                    "{name}, bits from {shift}: {cell} keys in a cell"
+                );
             }
         }
         // Bin and slot together must not be correlated: of 65,536 cells, 1/e stay empty.
@@ -319,14 +325,17 @@ mod tests {
         assert_uniform("numbered paths", |i| format!("/var/lib/data/part-{i:08}.csv"));
         assert_uniform("two letters", |i| {
             // Strings of any length up to 16 over an alphabet of two, neighbouring in the lowest bit.
-            (0..16 - i.leading_zeros().saturating_sub(48)).map(|at| if i >> at & 1 == 1 { 'a' } else { '`' }).collect::<String>()
+            (0..16 - i.leading_zeros().saturating_sub(48))
+                .map(|at| if i >> at & 1 == 1 { 'a' } else { '`' })
+                .collect::<String>()
         });
     }
 
     #[test]
     fn the_seed_moves_every_key() {
         let (one, other) = (RoutingHash::with_seed(1), RoutingHash::with_seed(2));
-        let moved = (0..4096_u32).filter(|key| one.hash(key) >> 56 != other.hash(key) >> 56).count();
+        let moved =
+            (0..4096_u32).filter(|key| one.hash(key) >> 56 != other.hash(key) >> 56).count();
         assert!(moved > 4000, "{moved}");
     }
 }

@@ -160,7 +160,10 @@ mod tests {
     fn agrees<K: Lend + ?Sized>(one: &K, other: &K) -> bool {
         let (first, second) = (one.store(), other.store());
         let equal = one == other;
-        one.is(&first) && one.is(&second) == equal && other.is(&first) == equal && (first == second) == equal
+        one.is(&first)
+            && one.is(&second) == equal
+            && other.is(&first) == equal
+            && (first == second) == equal
     }
 
     proptest! {
@@ -187,7 +190,10 @@ mod tests {
     #[test]
     fn stored_keys_are_24_bytes_with_room_for_a_flag() {
         assert_eq!((size_of::<StoredBytes>(), size_of::<CompactString>()), (24, 24));
-        assert_eq!((size_of::<Option<StoredBytes>>(), size_of::<Option<(CompactString, u64)>>()), (24, 32));
+        assert_eq!(
+            (size_of::<Option<StoredBytes>>(), size_of::<Option<(CompactString, u64)>>()),
+            (24, 32)
+        );
     }
 
     #[test]

@@ -23,11 +23,12 @@ mod lend;
 mod table;
 mod value;
 
-pub use aggregate::{Aggregates, Aggregator, Count, Max, Mean, Min, Sum};
+pub use aggregate::{Aggregates, Aggregator};
+pub(crate) use aggregate::{Count, Sum};
 pub(crate) use front::Adaptive;
 pub use hash::FlowHasher;
 pub(crate) use hash::RoutingHash;
-pub use lend::{Lend, StoredBytes};
+pub use lend::Lend;
 pub(crate) use table::Table;
 pub use value::{Number, TotalOrd};
 
@@ -64,7 +65,13 @@ mod tests {
             }
         };
         for key in keys {
-            let part = front.fold(routing.hash(key), key, |key, known| key.is(known), |acc, _| *acc += 1, |key| (key.store(), 1));
+            let part = front.fold(
+                routing.hash(key),
+                key,
+                |key, known| key.is(known),
+                |acc, _| *acc += 1,
+                |key| (key.store(), 1),
+            );
             part.into_iter().for_each(|part| stage(part, batch));
         }
         std::iter::from_fn(|| front.pop()).for_each(|part| stage(part, 1));
@@ -82,7 +89,10 @@ mod tests {
     }
 
     /// A key must come out once, so the number of rows counts too.
-    fn assert_counts<K: Hash + Eq + std::fmt::Debug>(rows: Vec<(K, u64)>, expected: HashMap<K, u64>) {
+    fn assert_counts<K: Hash + Eq + std::fmt::Debug>(
+        rows: Vec<(K, u64)>,
+        expected: HashMap<K, u64>,
+    ) {
         assert_eq!(rows.len(), expected.len());
         assert_eq!(rows.into_iter().collect::<HashMap<_, _>>(), expected);
     }
@@ -103,7 +113,9 @@ mod tests {
     fn a_skewed_stream_larger_than_the_front_table_is_counted_exactly() {
         let routing = RoutingHash::default();
         let keys: Vec<u64> = (0..300_000_u64)
-            .map(|event| if event / 100_000 == 1 { event } else { routing.hash(&event) >> (event % 40 + 20) })
+            .map(|event| {
+                if event / 100_000 == 1 { event } else { routing.hash(&event) >> (event % 40 + 20) }
+            })
             .collect();
         assert_counts(count(keys.iter(), 64), model(keys.iter().copied()));
     }

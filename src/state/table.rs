@@ -94,11 +94,18 @@ impl<K, A> Table<K, A> {
         K: Eq,
     {
         if let Some(mask) = self.index.len().checked_sub(1) {
-            let touched = batch.iter().fold(0, |seen, (hash, ..)| seen ^ self.index[*hash as usize & mask]);
+            let touched =
+                batch.iter().fold(0, |seen, (hash, ..)| seen ^ self.index[*hash as usize & mask]);
             black_box(touched);
         }
         for (hash, key, acc) in batch.drain(..) {
-            self.upsert(hash, (key, acc), |(key, _), known| key == known, |into, (_, acc)| merge(into, acc), |new| new);
+            self.upsert(
+                hash,
+                (key, acc),
+                |(key, _), known| key == known,
+                |into, (_, acc)| merge(into, acc),
+                |new| new,
+            );
         }
     }
 
@@ -196,7 +203,10 @@ mod tests {
         const EMPTY: Table<String, u64> = Table::new();
         let table = EMPTY;
         assert!(table.is_empty());
-        assert_eq!((table.entries.capacity(), table.index.capacity(), size_of_val(&table)), (0, 0, 48));
+        assert_eq!(
+            (table.entries.capacity(), table.index.capacity(), size_of_val(&table)),
+            (0, 0, 48)
+        );
     }
 
     #[test]
@@ -205,7 +215,9 @@ mod tests {
         for key in 0..10_000 {
             add(&mut table, hashers()[0](key), key, 1);
             let used = table.index.iter().filter(|&&slot| slot != 0).count();
-            assert!(key % 97 != 0 || (used == table.len() && used * 3 <= table.index.len() * 2 + 2));
+            assert!(
+                key % 97 != 0 || (used == table.len() && used * 3 <= table.index.len() * 2 + 2)
+            );
         }
         assert_eq!(table.index.len(), 16_384);
     }
@@ -229,7 +241,13 @@ mod tests {
                 built.set(built.get() + 1);
                 (word.to_owned(), 1)
             };
-            table.upsert(word.len() as u64, word, |word, known| word == known, |acc, _| *acc += 1, build);
+            table.upsert(
+                word.len() as u64,
+                word,
+                |word, known| word == known,
+                |acc, _| *acc += 1,
+                build,
+            );
         }
         assert_eq!(built.get(), 2);
         assert_eq!(table.into_entries(), [("a".to_owned(), 3), ("b".to_owned(), 1)]);
@@ -240,7 +258,13 @@ mod tests {
         let mut table = Table::new();
         (0..100).for_each(|key| add(&mut table, u64::from(key), key, 1));
         let failed = catch_unwind(AssertUnwindSafe(|| {
-            table.upsert(500, 500, |key, known| key == known, |_: &mut u64, _| (), |_| panic!("no key"));
+            table.upsert(
+                500,
+                500,
+                |key, known| key == known,
+                |_: &mut u64, _| (),
+                |_| panic!("no key"),
+            );
         }));
         assert!(failed.is_err());
         (0..=500).for_each(|key| add(&mut table, u64::from(key), key, 1));

@@ -39,7 +39,18 @@ macro_rules! by_ord {
 }
 
 by_ord!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
-by_ord!((), bool, char, str, String, compact_str::CompactString, Duration, Instant, SystemTime, Ordering);
+by_ord!(
+    (),
+    bool,
+    char,
+    str,
+    String,
+    compact_str::CompactString,
+    Duration,
+    Instant,
+    SystemTime,
+    Ordering
+);
 by_ord!(NonZero<u8>, NonZero<u16>, NonZero<u32>, NonZero<u64>, NonZero<usize>);
 
 macro_rules! by_total_cmp {

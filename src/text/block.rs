@@ -41,12 +41,7 @@ impl Block<Vec<u8>> {
 
 impl<C: Text> Block<C> {
     pub(super) fn new(content: C, input: Arc<Path>, place: Place) -> Self {
-        Block {
-            content,
-            input,
-            place,
-            cursor: Cursor::default(),
-        }
+        Block { content, input, place, cursor: Cursor::default() }
     }
 
     /// The input's path as given or found; "-" for the standard input.
@@ -82,12 +77,7 @@ impl<C: Into<Vec<u8>>> Block<C> {
 impl Block<Vec<u8>> {
     /// The block as text, in the same buffer unless bytes had to be replaced.
     pub(crate) fn decode(self, encoding: Encoding) -> Result<Block<String>, ReadError> {
-        let Block {
-            content,
-            input,
-            place,
-            ..
-        } = self;
+        let Block { content, input, place, .. } = self;
         match (String::from_utf8(content), encoding) {
             (Ok(text), _) => Ok(Block::new(text, input, place)),
             (Err(error), Encoding::Lossy) => {
@@ -108,10 +98,7 @@ mod tests {
     use super::*;
 
     fn block(bytes: &[u8]) -> Block<Vec<u8>> {
-        let place = Place {
-            offset: 100,
-            lines: 7,
-        };
+        let place = Place { offset: 100, lines: 7 };
         Block::new(bytes.to_vec(), Path::new("a.txt").into(), place)
     }
 
@@ -121,10 +108,7 @@ mod tests {
         let address = block.content.as_ptr();
         let block = block.decode(Encoding::Strict).unwrap();
         assert_eq!(block.lines().collect::<Vec<_>>(), ["é", "🦀"]);
-        assert_eq!(
-            (block.place().offset, &**block.input()),
-            (100, Path::new("a.txt"))
-        );
+        assert_eq!((block.place().offset, &**block.input()), (100, Path::new("a.txt")));
         let buffer = block.into_buffer();
         assert_eq!(buffer.as_ptr(), address);
     }
@@ -143,17 +127,12 @@ mod tests {
     #[test]
     fn strict_names_the_first_invalid_byte_in_the_input() {
         // The last one is a character that the end of the block cuts off.
-        for (bytes, offset, lines) in [
-            (&b"ab\nc\xffd\n"[..], 104, 8),
-            (b"\xff\xfe", 100, 7),
-            (b"\n\xe2\x82\n", 101, 8),
-        ] {
+        for (bytes, offset, lines) in
+            [(&b"ab\nc\xffd\n"[..], 104, 8), (b"\xff\xfe", 100, 7), (b"\n\xe2\x82\n", 101, 8)]
+        {
             let error = block(bytes).decode(Encoding::Strict).unwrap_err();
             let expected = Place { offset, lines };
-            assert!(
-                matches!(error, ReadError::Utf8 { place, .. } if place == expected),
-                "{error}"
-            );
+            assert!(matches!(error, ReadError::Utf8 { place, .. } if place == expected), "{error}");
         }
     }
 
@@ -161,9 +140,7 @@ mod tests {
     fn lossy_replaces_as_if_line_by_line() {
         let bytes = b"a\xe2\x82\n\xff\xff\nb\xf0\x9f";
         let text = block(bytes).decode(Encoding::Lossy).unwrap();
-        let lines = bytes
-            .split(|&byte| byte == b'\n')
-            .map(String::from_utf8_lossy);
+        let lines = bytes.split(|&byte| byte == b'\n').map(String::from_utf8_lossy);
         assert_eq!(text.lines().collect::<Vec<_>>(), lines.collect::<Vec<_>>());
     }
 }

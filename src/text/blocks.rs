@@ -42,10 +42,7 @@ pub(crate) struct Blocks<R> {
 impl<R: Read> Blocks<R> {
     /// The blocks of `reader`; errors call it `input`.
     pub(crate) fn new(reader: R, input: Arc<Path>, limits: Limits) -> Self {
-        let limits = Limits {
-            block: limits.block.max(1),
-            line: limits.line.max(1),
-        };
+        let limits = Limits { block: limits.block.max(1), line: limits.line.max(1) };
         Blocks {
             reader,
             input,
@@ -106,11 +103,7 @@ impl<R: Read> Blocks<R> {
             Some(0) => {
                 let (input, place) = (self.input.clone(), self.place);
                 self.end();
-                Err(ReadError::LongLine {
-                    input,
-                    place,
-                    limit: self.limits.line,
-                })
+                Err(ReadError::LongLine { input, place, limit: self.limits.line })
             }
             // The lines before the long one are good; its turn comes next.
             Some(start) => Ok(start),
@@ -162,11 +155,7 @@ impl<R: Read> Blocks<R> {
             }
             Err(error) => {
                 self.end();
-                return Err(ReadError::Io {
-                    operation: "read",
-                    input: self.input.clone(),
-                    error,
-                });
+                return Err(ReadError::Io { operation: "read", input: self.input.clone(), error });
             }
         }
         Ok(())

@@ -14,12 +14,7 @@ struct Parts(VecDeque<Result<Vec<u8>, ErrorKind>>);
 
 impl Parts {
     fn of(parts: &[&str]) -> Self {
-        Parts(
-            parts
-                .iter()
-                .map(|part| Ok(part.as_bytes().to_vec()))
-                .collect(),
-        )
+        Parts(parts.iter().map(|part| Ok(part.as_bytes().to_vec())).collect())
     }
 
     fn cut(bytes: &[u8], sizes: &[usize]) -> Self {
@@ -118,10 +113,7 @@ fn a_line_over_the_limit_is_an_error_behind_the_good_lines() {
         for block in [1, 3, 8, 100] {
             let (texts, error) = all(blocks(text.as_bytes(), block, 4));
             assert_eq!(texts.concat(), good);
-            let expected = Place {
-                offset,
-                ..Place::default().after(good.as_bytes())
-            };
+            let expected = Place { offset, ..Place::default().after(good.as_bytes()) };
             assert!(
                 matches!(error, Some(ReadError::LongLine { place, limit: 4, .. }) if place == expected),
                 "{error:?}"

@@ -24,10 +24,7 @@ pub(crate) struct Chunks<'t, T: ?Sized> {
 impl<'t, T: Cut + ?Sized> Chunks<'t, T> {
     /// A grid over `text` with one cut every `step` bytes; a step of 0 counts as 1.
     pub(crate) fn new<S: Text<Line = T> + ?Sized>(text: &'t S, step: usize) -> Self {
-        Chunks {
-            text: text.text(),
-            step: step.max(1),
-        }
+        Chunks { text: text.text(), step: step.max(1) }
     }
 
     pub(crate) fn count(&self) -> usize {

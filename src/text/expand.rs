@@ -62,11 +62,7 @@ pub(crate) fn total_len(inputs: &[Input]) -> Option<u64> {
 }
 
 pub(super) fn failed(operation: &'static str, path: &Path, error: io::Error) -> ReadError {
-    ReadError::Io {
-        operation,
-        input: path.into(),
-        error,
-    }
+    ReadError::Io { operation, input: path.into(), error }
 }
 
 pub(super) fn file(path: &Path, data: &Metadata) -> Input {
@@ -74,9 +70,7 @@ pub(super) fn file(path: &Path, data: &Metadata) -> Input {
 }
 
 fn is_pattern(name: &OsStr) -> bool {
-    name.as_encoded_bytes()
-        .iter()
-        .any(|byte| b"*?[".contains(byte))
+    name.as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte))
 }
 
 fn is_hidden(name: &OsStr) -> bool {
@@ -93,10 +87,8 @@ fn below(path: &Path) -> Result<Vec<Input>, ReadError> {
 /// stops it, and would be a second set of rules.
 fn matching(path: &Path) -> Result<Vec<Input>, ReadError> {
     let compile = |text: &OsStr| {
-        Pattern::new(&text.to_string_lossy()).map_err(|error| ReadError::Pattern {
-            pattern: path.into(),
-            error,
-        })
+        Pattern::new(&text.to_string_lossy())
+            .map_err(|error| ReadError::Pattern { pattern: path.into(), error })
     };
     let literal = |part: &Component<'_>| !is_pattern(part.as_os_str());
     let base: PathBuf = path.components().take_while(literal).collect();
@@ -117,9 +109,7 @@ fn matching(path: &Path) -> Result<Vec<Input>, ReadError> {
         found = walk(&base, enter, |path| stands_for(&whole, path))?;
     }
     if found.is_empty() {
-        return Err(ReadError::NoMatch {
-            pattern: path.into(),
-        });
+        return Err(ReadError::NoMatch { pattern: path.into() });
     }
     Ok(found)
 }

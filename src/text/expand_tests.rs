@@ -11,11 +11,8 @@ impl Dir {
     /// With these files; the content of a file is its name.
     pub(in super::super) fn with(files: &[&str]) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!(
-            "flow-text-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name =
+            format!("flow-text-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = Dir(std::env::temp_dir().join(name));
         fs::create_dir_all(&dir.0).unwrap();
         for file in files {
@@ -34,12 +31,9 @@ impl Dir {
     fn expand(&self, path: &str) -> Vec<String> {
         let inputs = expand([self.0.join(path)]).unwrap();
         let name = |input| match input {
-            Input::File(path, _) => path
-                .strip_prefix(&self.0)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .replace('\\', "/"),
+            Input::File(path, _) => {
+                path.strip_prefix(&self.0).unwrap().to_str().unwrap().replace('\\', "/")
+            }
             Input::Stdin => STDIN.to_owned(),
         };
         inputs.into_iter().map(name).collect()
@@ -58,15 +52,7 @@ impl Drop for Dir {
 
 #[test]
 fn a_directory_stands_for_all_its_visible_files_in_order() {
-    let dir = Dir::with(&[
-        "b.txt",
-        "a/z/1",
-        "a/y",
-        "a.txt",
-        ".git/x",
-        "a/.hidden",
-        "c/.d/e",
-    ]);
+    let dir = Dir::with(&["b.txt", "a/z/1", "a/y", "a.txt", ".git/x", "a/.hidden", "c/.d/e"]);
     assert_eq!(dir.expand(""), ["a/y", "a/z/1", "a.txt", "b.txt"]);
     assert_eq!(dir.expand("a"), ["a/y", "a/z/1"]);
     // What is given by name is not hidden.
@@ -77,21 +63,11 @@ fn a_directory_stands_for_all_its_visible_files_in_order() {
 
 #[test]
 fn a_pattern_stands_for_the_files_it_matches() {
-    let dir = Dir::with(&[
-        "b.txt",
-        "a.txt",
-        "a.csv",
-        ".c.txt",
-        "d/e.txt",
-        "d/f/g.txt",
-        "d/.h/i.txt",
-    ]);
+    let dir =
+        Dir::with(&["b.txt", "a.txt", "a.csv", ".c.txt", "d/e.txt", "d/f/g.txt", "d/.h/i.txt"]);
     assert_eq!(dir.expand("*.txt"), ["a.txt", "b.txt"]);
     assert_eq!(dir.expand("[ab].t?t"), ["a.txt", "b.txt"]);
-    assert_eq!(
-        dir.expand("**/*.txt"),
-        ["a.txt", "b.txt", "d/e.txt", "d/f/g.txt"]
-    );
+    assert_eq!(dir.expand("**/*.txt"), ["a.txt", "b.txt", "d/e.txt", "d/f/g.txt"]);
     assert_eq!(dir.expand("d/**"), ["d/e.txt", "d/f/g.txt"]);
     assert_eq!(dir.expand("?/e.*"), ["d/e.txt"]);
     // A directory that matches stands for what is visible below it.
@@ -121,10 +97,7 @@ fn what_is_missing_is_named() {
         assert!(message.ends_with(pattern), "{message}");
     }
     for pattern in ["[a", "a**", "*/***"] {
-        assert!(
-            dir.error(pattern)
-                .contains("is neither a path nor a pattern: ")
-        );
+        assert!(dir.error(pattern).contains("is neither a path nor a pattern: "));
     }
 }
 
@@ -134,10 +107,7 @@ fn lengths_add_up_where_they_are_known() {
     let inputs = expand([&dir.0]).unwrap();
     assert_eq!(total_len(&inputs), Some(4 + 7));
     let inputs = expand([&*dir.0, Path::new(STDIN), &dir.0.join("four")]).unwrap();
-    assert_eq!(
-        (inputs.len(), &inputs[2], total_len(&inputs)),
-        (4, &Input::Stdin, None)
-    );
+    assert_eq!((inputs.len(), &inputs[2], total_len(&inputs)), (4, &Input::Stdin, None));
     assert_eq!(total_len(&[]), Some(0));
 }
 

@@ -28,12 +28,7 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(inputs: Vec<Input>, limits: Limits) -> Self {
-        Files {
-            inputs: inputs.into_iter(),
-            limits,
-            open: None,
-            buffer: Vec::new(),
-        }
+        Files { inputs: inputs.into_iter(), limits, open: None, buffer: Vec::new() }
     }
 
     /// Whether the next block may be long in coming: from a pipe, a device or a terminal.
@@ -55,11 +50,7 @@ impl Files {
                 if let Some(block) = blocks.next(spare)? {
                     return Ok(Some(block));
                 }
-                self.buffer = self
-                    .open
-                    .take()
-                    .map(Blocks::into_buffer)
-                    .unwrap_or_default();
+                self.buffer = self.open.take().map(Blocks::into_buffer).unwrap_or_default();
             }
             let Some(input) = self.inputs.next() else {
                 return Ok(None);
@@ -114,17 +105,8 @@ mod tests {
         let mut blocks = Vec::new();
         while let Some(block) = files.next(&mut Vec::new())? {
             let block = block.decode(Encoding::Strict)?;
-            let name = block
-                .input()
-                .file_name()
-                .unwrap()
-                .to_string_lossy()
-                .into_owned();
-            blocks.push((
-                name,
-                block.place().offset,
-                block.lines().map(str::to_owned).collect(),
-            ));
+            let name = block.input().file_name().unwrap().to_string_lossy().into_owned();
+            blocks.push((name, block.place().offset, block.lines().map(str::to_owned).collect()));
         }
         Ok(blocks)
     }
@@ -140,14 +122,7 @@ mod tests {
             dir.write(name, content.as_bytes());
         }
         let expected = |name: &str, offset, lines: &[&str]| {
-            (
-                name.to_owned(),
-                offset,
-                lines
-                    .iter()
-                    .map(|&line| line.to_owned())
-                    .collect::<Vec<_>>(),
-            )
+            (name.to_owned(), offset, lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>())
         };
         assert_eq!(
             all(&mut files(&dir, 4)).unwrap(),
@@ -171,16 +146,8 @@ mod tests {
         std::fs::remove_file(dir.0.join("a")).unwrap();
         let mut next = || all(&mut files).map_err(|error| error.to_string());
         assert!(next().unwrap_err().starts_with("cannot open "));
-        assert!(
-            next()
-                .unwrap_err()
-                .ends_with("b:2: the line at byte 3 has more than 9 bytes")
-        );
-        assert!(
-            next()
-                .unwrap_err()
-                .ends_with("c:2: invalid UTF-8 at byte 7")
-        );
+        assert!(next().unwrap_err().ends_with("b:2: the line at byte 3 has more than 9 bytes"));
+        assert!(next().unwrap_err().ends_with("c:2: invalid UTF-8 at byte 7"));
         assert_eq!(next().unwrap()[0].2, ["d"]);
         assert_eq!(next().unwrap(), []);
     }
@@ -190,9 +157,8 @@ mod tests {
         let dir = Dir::with(&["a/b"]);
         let path: Arc<Path> = dir.0.join("a").into();
         let input = Input::File(path, None);
-        let result = input
-            .open(Limits::default())
-            .and_then(|mut blocks| blocks.next(&mut Vec::new()));
+        let result =
+            input.open(Limits::default()).and_then(|mut blocks| blocks.next(&mut Vec::new()));
         assert!(result.unwrap_err().to_string().contains("a: "));
     }
 }

@@ -24,10 +24,7 @@ pub(crate) struct Lines<'t, T: ?Sized> {
 
 impl<'t, T: Cut + ?Sized> Lines<'t, T> {
     pub(crate) fn new(text: &'t T) -> Self {
-        Lines {
-            text,
-            cursor: Cursor::default(),
-        }
+        Lines { text, cursor: Cursor::default() }
     }
 }
 
@@ -131,9 +128,10 @@ fn line_feeds(window: &[u8; WINDOW]) -> u64 {
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let is_end = window.map(|byte| u8::from(byte == b'\n'));
     let (words, _) = is_end.as_chunks::<8>();
-    words.iter().rev().fold(0, |bits, &word| {
-        (bits << 8) | (u64::from_le_bytes(word).wrapping_mul(GATHER) >> 56)
-    })
+    words
+        .iter()
+        .rev()
+        .fold(0, |bits, &word| (bits << 8) | (u64::from_le_bytes(word).wrapping_mul(GATHER) >> 56))
 }
 
 #[cfg(test)]
@@ -157,13 +155,8 @@ pub(super) mod tests {
 
     #[test]
     fn edges_are_those_of_str_lines() {
-        for text in [
-            "", "a", "\n", "\n\n", "a\n", "a\nb", "\r", "\r\n", "a\r\r\n", "a\r", "\n\r",
-        ] {
-            assert_eq!(
-                Lines::new(text).collect::<Vec<_>>(),
-                text.lines().collect::<Vec<_>>()
-            );
+        for text in ["", "a", "\n", "\n\n", "a\n", "a\nb", "\r", "\r\n", "a\r\r\n", "a\r", "\n\r"] {
+            assert_eq!(Lines::new(text).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>());
         }
     }
 

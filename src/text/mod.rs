@@ -30,8 +30,8 @@ pub(crate) use blocks::Blocks;
 pub(crate) use chunks::whole_lines;
 pub(crate) use expand::{Input, expand, total_len};
 pub(crate) use files::Files;
-pub use kinds::Text;
 pub(crate) use kinds::Cut;
+pub use kinds::Text;
 pub(crate) use lines::{Cursor, Lines};
 
 /// The name of the standard input among paths.
@@ -48,10 +48,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            block: 256 << 10,
-            line: 16 << 20,
-        }
+        Limits { block: 256 << 10, line: 16 << 20 }
     }
 }
 
@@ -59,26 +56,15 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(crate) enum ReadError {
     /// The system refused `operation`, a verb such as "open".
-    Io {
-        operation: &'static str,
-        input: Arc<Path>,
-        error: io::Error,
-    },
+    Io { operation: &'static str, input: Arc<Path>, error: io::Error },
     /// A pattern that no file matches.
     NoMatch { pattern: Arc<Path> },
     /// What has the characters of a pattern, is no path and is no pattern either.
-    Pattern {
-        pattern: Arc<Path>,
-        error: glob::PatternError,
-    },
+    Pattern { pattern: Arc<Path>, error: glob::PatternError },
     /// Bytes that are not UTF-8, the first of them at `place`.
     Utf8 { input: Arc<Path>, place: Place },
     /// A line of more than `limit` bytes, which begins at `place`.
-    LongLine {
-        input: Arc<Path>,
-        place: Place,
-        limit: usize,
-    },
+    LongLine { input: Arc<Path>, place: Place, limit: usize },
 }
 
 /// A position in an input: bytes and line feeds before it.
@@ -92,52 +78,26 @@ impl Place {
     /// The place behind `bytes` that begin here.
     pub(crate) fn after(self, bytes: &[u8]) -> Place {
         let lines = memchr::memchr_iter(b'\n', bytes).count();
-        Place {
-            offset: self.offset + bytes.len() as u64,
-            lines: self.lines + lines as u64,
-        }
+        Place { offset: self.offset + bytes.len() as u64, lines: self.lines + lines as u64 }
     }
 }
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ReadError::Io {
-                operation,
-                input,
-                error,
-            } => {
+            ReadError::Io { operation, input, error } => {
                 write!(f, "cannot {operation} {}: {error}", name(input))
             }
             ReadError::NoMatch { pattern } => write!(f, "no file matches {}", pattern.display()),
             ReadError::Pattern { pattern, error } => {
-                write!(
-                    f,
-                    "{} is neither a path nor a pattern: {error}",
-                    pattern.display()
-                )
+                write!(f, "{} is neither a path nor a pattern: {error}", pattern.display())
             }
-            ReadError::Utf8 {
-                input,
-                place: Place { offset, lines },
-            } => {
-                write!(
-                    f,
-                    "{}:{}: invalid UTF-8 at byte {offset}",
-                    name(input),
-                    lines + 1
-                )
+            ReadError::Utf8 { input, place: Place { offset, lines } } => {
+                write!(f, "{}:{}: invalid UTF-8 at byte {offset}", name(input), lines + 1)
             }
-            ReadError::LongLine {
-                input,
-                place: Place { offset, lines },
-                limit,
-            } => {
+            ReadError::LongLine { input, place: Place { offset, lines }, limit } => {
                 let (input, line) = (name(input), lines + 1);
-                write!(
-                    f,
-                    "{input}:{line}: the line at byte {offset} has more than {limit} bytes"
-                )
+                write!(f, "{input}:{line}: the line at byte {offset} has more than {limit} bytes")
             }
         }
     }
@@ -147,11 +107,7 @@ impl fmt::Display for ReadError {
 impl Error for ReadError {}
 
 fn name(input: &Path) -> impl fmt::Display {
-    if input == Path::new(STDIN) {
-        "standard input".into()
-    } else {
-        input.to_string_lossy()
-    }
+    if input == Path::new(STDIN) { "standard input".into() } else { input.to_string_lossy() }
 }
 
 #[cfg(test)]
@@ -165,23 +121,9 @@ mod tests {
         let limit = 16;
         let error = io::ErrorKind::NotFound.into();
         let messages = [
-            ReadError::Io {
-                operation: "open",
-                input: input.clone(),
-                error,
-            }
-            .to_string(),
-            ReadError::Utf8 {
-                input: Path::new(STDIN).into(),
-                place,
-            }
-            .to_string(),
-            ReadError::LongLine {
-                input: input.clone(),
-                place,
-                limit,
-            }
-            .to_string(),
+            ReadError::Io { operation: "open", input: input.clone(), error }.to_string(),
+            ReadError::Utf8 { input: Path::new(STDIN).into(), place }.to_string(),
+            ReadError::LongLine { input: input.clone(), place, limit }.to_string(),
             ReadError::NoMatch { pattern: input }.to_string(),
         ];
         assert_eq!(

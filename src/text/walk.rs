@@ -25,11 +25,7 @@ pub(super) fn walk(
     enter: impl Fn(usize, &OsStr) -> bool,
     take: impl Fn(&Path) -> bool,
 ) -> Result<Vec<Input>, ReadError> {
-    let root = if base.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        base
-    };
+    let root = if base.as_os_str().is_empty() { Path::new(".") } else { base };
     let enter =
         |depth, path: &Path| depth == 0 || path.file_name().is_none_or(|name| enter(depth, name));
     let failure = |error: walkdir::Error| {

@@ -133,9 +133,11 @@ impl<N: Node, X: KeyOf<N::Item>, A: Aggregator<N::Item>> Node for KeyedAggregate
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
         let KeyedAggregate { up, up_stage, key, key_site, aggregator, site } = self;
-        let combine = Merge { aggregator: Arc::clone(&aggregator), types: PhantomData::<fn(N::Item) -> X> };
+        let combine =
+            Merge { aggregator: Arc::clone(&aggregator), types: PhantomData::<fn(N::Item) -> X> };
         let inboxes = build_tables(combine, site, &stage, builder, make);
-        let make = PreAggregateMake { inboxes, key, key_site, aggregator, site, types: PhantomData };
+        let make =
+            PreAggregateMake { inboxes, key, key_site, aggregator, site, types: PhantomData };
         up.build(up_stage, builder, make);
     }
 }
@@ -169,7 +171,7 @@ pub(super) type Inboxes<C> =
     Arc<[Arc<Inbox<(u64, <C as Combine>::Stored, <C as Combine>::Partial)>>]>;
 
 /// Merges partial accumulators.
-pub struct Merge<T, X, A> {
+pub(crate) struct Merge<T, X, A> {
     aggregator: Arc<A>,
     types: PhantomData<fn(T) -> X>,
 }
@@ -266,7 +268,7 @@ impl<S, A> Folding<S, A> {
 }
 
 /// One source instance's end of a keyed exchange.
-pub struct PreAggregate<T, X: KeyOf<T>, A: Aggregator<T>> {
+pub(crate) struct PreAggregate<T, X: KeyOf<T>, A: Aggregator<T>> {
     folding: Folding<X::Stored, A::Acc>,
     key: Arc<X>,
     key_site: Site,
@@ -338,13 +340,7 @@ impl<T, S, A: Aggregator<T>> Visit<S> for Folder<'_, T, S, A> {
     type Out = ();
 
     #[inline(always)]
-    fn key<C>(
-        self,
-        hash: u64,
-        key: C,
-        same: impl Fn(&C, &S) -> bool,
-        store: impl FnOnce(C) -> S,
-    ) {
+    fn key<C>(self, hash: u64, key: C, same: impl Fn(&C, &S) -> bool, store: impl FnOnce(C) -> S) {
         let Folder { folding, aggregator, site, event } = self;
         folding.fold(
             hash,

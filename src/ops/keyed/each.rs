@@ -149,7 +149,7 @@ where
 }
 
 /// Adds up counts.
-pub struct AddUp<K: ?Sized>(PhantomData<fn(&K)>);
+pub(crate) struct AddUp<K: ?Sized>(PhantomData<fn(&K)>);
 
 impl<K: Lend + ?Sized> Combine for AddUp<K> {
     type Stored = K::Stored;
@@ -186,7 +186,7 @@ impl<K: Lend + ?Sized, F: Send + Sync> Make for EachMake<K, F> {
 }
 
 /// One source instance's end of a keyed exchange whose events lend their keys.
-pub struct Each<K: Lend + ?Sized, F> {
+pub(crate) struct Each<K: Lend + ?Sized, F> {
     folding: Folding<K::Stored, u64>,
     f: Arc<F>,
     site: Site,

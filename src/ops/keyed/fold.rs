@@ -5,7 +5,6 @@ use super::bins::Bins;
 use super::key::{KeyOf, Keyed, Visit, visit};
 use super::merge::Combine;
 use crate::error::Site;
-use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::ops::{ByReference, Flow, Node, Partitioned};
 use crate::plan::{Builder, Outline, StageOptions};
@@ -127,7 +126,7 @@ where
 }
 
 /// Folds events where their keys are.
-pub struct FoldEvents<T, X, I, F, A> {
+pub(crate) struct FoldEvents<T, X, I, F, A> {
     closures: Arc<(I, F)>,
     types: PhantomData<fn(T, X) -> A>,
 }
@@ -183,7 +182,7 @@ where
 }
 
 /// One source instance's end of a keyed exchange without pre-aggregation.
-pub struct ByBin<X: KeyOf<T>, T> {
+pub(crate) struct ByBin<X: KeyOf<T>, T> {
     bins: Bins<X::Stored, T>,
     key: Arc<X>,
     site: Site,

@@ -101,10 +101,17 @@ pub trait Visit<S> {
     type Out;
 
     /// Looks up a key that can be compared with stored ones and becomes one where it is new.
-    fn key<C>(self, hash: u64, key: C, same: impl Fn(&C, &S) -> bool, store: impl FnOnce(C) -> S) -> Self::Out;
+    fn key<C>(
+        self,
+        hash: u64,
+        key: C,
+        same: impl Fn(&C, &S) -> bool,
+        store: impl FnOnce(C) -> S,
+    ) -> Self::Out;
 }
 
 /// A key computed from the event.
+#[derive(Debug)]
 pub struct ByKeyFn<F>(F);
 
 impl<T, K, F> KeyOf<T> for ByKeyFn<F>
@@ -127,6 +134,7 @@ where
 }
 
 /// A key that is part of the event.
+#[derive(Debug)]
 pub struct ByKeyRef<F, K: ?Sized>(F, PhantomData<fn(&K)>);
 
 impl<T, K, F> KeyOf<T> for ByKeyRef<F, K>

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::vec;
 
 /// What a partition does with partials and with what it has in the end.
-pub trait Combine: Send + Sync {
+pub(crate) trait Combine: Send + Sync {
     /// The key as tables keep it.
     type Stored: Eq + Send;
     /// What travels.
@@ -32,7 +32,7 @@ pub trait Combine: Send + Sync {
 }
 
 /// The tables of a partition as the plan holds them.
-pub struct Tables<C> {
+pub(crate) struct Tables<C> {
     pub(super) combine: Arc<C>,
     pub(super) site: Site,
 }
@@ -50,7 +50,7 @@ impl<C> fmt::Debug for Tables<C> {
 }
 
 /// The tables of one partition.
-pub struct PartitionTables<C: Combine> {
+pub(crate) struct PartitionTables<C: Combine> {
     spec: Tables<C>,
     layout: Layout,
     first_bin: usize,
