@@ -15,6 +15,16 @@ pub trait Operator: Send {
     /// Handles one event.
     fn push<K: Push<Self::Out>>(&mut self, event: Self::In, next: &mut K);
 
+    /// Handles as many events as an iterator gives.
+    #[inline(always)]
+    fn push_all<I, K>(&mut self, events: I, next: &mut K)
+    where
+        I: Iterator<Item = Self::In>,
+        K: Push<Self::Out>,
+    {
+        events.for_each(|event| self.push(event, next));
+    }
+
     /// Whether something is held that must go before the next event comes.
     fn holds(&self) -> bool {
         false
@@ -127,7 +137,7 @@ where
         self.operator.end(finish, &mut self.next) && self.next.end(finish)
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         self.next.close(last);
     }
 }
@@ -140,5 +150,10 @@ where
     #[inline(always)]
     fn push(&mut self, event: O::In) {
         self.operator.push(event, &mut self.next);
+    }
+
+    #[inline(always)]
+    fn push_all<I: Iterator<Item = O::In>>(&mut self, events: I) {
+        self.operator.push_all(events, &mut self.next);
     }
 }

@@ -35,13 +35,25 @@ pub trait Kernel: Send {
     fn end(&mut self, finish: Finish) -> bool;
 
     /// The instance is over. `last`: it is the last one of its stage.
-    fn close(&mut self, last: bool);
+    fn close(self, last: bool)
+    where
+        Self: Sized;
 }
 
 /// A kernel that takes events of type `T`.
 pub trait Push<T>: Kernel {
     /// Takes one event.
     fn push(&mut self, event: T);
+
+    /// Takes as many events as an iterator gives, which is at most the room. What can keep a loop's
+    /// state in registers does so here.
+    #[inline(always)]
+    fn push_all<I: Iterator<Item = T>>(&mut self, events: I)
+    where
+        Self: Sized,
+    {
+        events.for_each(|event| self.push(event));
+    }
 }
 
 /// Makes the kernel of one stage instance: what a chain of operators is compiled into.

@@ -92,6 +92,8 @@ impl<'env, T: Send> Node for Boxed<'env, T> {
 /// A kernel that takes batches: what is called dynamically.
 trait BatchKernel<T>: Kernel {
     fn push_batch(&mut self, batch: &mut Vec<T>);
+
+    fn close_boxed(self: Box<Self>, last: bool);
 }
 
 impl<T, K: Push<T>> BatchKernel<T> for K {
@@ -99,6 +101,10 @@ impl<T, K: Push<T>> BatchKernel<T> for K {
         for event in batch.drain(..) {
             self.push(event);
         }
+    }
+
+    fn close_boxed(self: Box<Self>, last: bool) {
+        self.close(last);
     }
 }
 
@@ -188,8 +194,8 @@ impl<T: Send> Kernel for Batch<'_, T> {
         self.next.end(finish)
     }
 
-    fn close(&mut self, last: bool) {
-        self.next.close(last);
+    fn close(self, last: bool) {
+        self.next.close_boxed(last);
     }
 }
 

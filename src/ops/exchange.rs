@@ -101,6 +101,9 @@ impl<N: Node> Flow<N> {
 
 /// How an event finds its partition.
 pub trait Route<T>: Send + Sync {
+    /// Whether every event has a partition.
+    const SENDS_ALL: bool;
+
     /// The index of the partition, below `partitions`; `None` drops the event.
     fn route(&self, event: &T, partitions: usize) -> Option<usize>;
 }
@@ -110,6 +113,8 @@ pub trait Route<T>: Send + Sync {
 pub struct ByHash(RoutingHash);
 
 impl<T: Hash> Route<T> for ByHash {
+    const SENDS_ALL: bool = true;
+
     #[inline(always)]
     fn route(&self, event: &T, partitions: usize) -> Option<usize> {
         Some(scale(self.0.hash(event), partitions))
@@ -121,6 +126,8 @@ impl<T: Hash> Route<T> for ByHash {
 pub struct ByKey<F>(F, RoutingHash);
 
 impl<T, Key: Hash, F: Fn(&T) -> Key + Send + Sync> Route<T> for ByKey<F> {
+    const SENDS_ALL: bool = true;
+
     #[inline(always)]
     fn route(&self, event: &T, partitions: usize) -> Option<usize> {
         Some(scale(self.1.hash(&(self.0)(event)), partitions))
@@ -132,6 +139,8 @@ impl<T, Key: Hash, F: Fn(&T) -> Key + Send + Sync> Route<T> for ByKey<F> {
 pub struct ByRoute<F>(F);
 
 impl<T, R: Into<Option<usize>>, F: Fn(&T, usize) -> R + Send + Sync> Route<T> for ByRoute<F> {
+    const SENDS_ALL: bool = false;
+
     #[inline(always)]
     fn route(&self, event: &T, partitions: usize) -> Option<usize> {
         (self.0)(event, partitions).into()
@@ -301,7 +310,7 @@ impl<R: Route<T>, T: Send> Kernel for Spread<R, T> {
         through
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         if last {
             self.outlets.iter().for_each(Outlet::end);
         }
@@ -323,6 +332,16 @@ impl<R: Route<T>, T: Send> Push<T> for Spread<R, T> {
                 }
             }
             None => self.misrouted(to),
+        }
+    }
+
+    #[inline(always)]
+    fn push_all<I: Iterator<Item = T>>(&mut self, events: I) {
+        // One partition gets everything: nothing to route, and the batch's length stays in a
+        // register. A route that may drop events is asked all the same.
+        match &mut *self.outlets {
+            [only] if R::SENDS_ALL => self.blocked |= !only.push_all(events),
+            _ => events.for_each(|event| self.push(event)),
         }
     }
 }

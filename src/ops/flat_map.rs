@@ -329,7 +329,7 @@ impl<F: Send + Sync, U: Send, K: Push<U>> Kernel for Emit<F, U, K> {
         self.emitted.is_empty() && self.next.end(finish)
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         self.next.close(last);
     }
 }

@@ -124,8 +124,15 @@ pub trait Call<T>: Send + Sync {
     /// What comes out.
     type Out;
 
-    /// Calls the user's closure in the operator's name and pushes what comes of it.
-    fn call<K: Push<Self::Out>>(&self, site: &Site, event: T, next: &mut K);
+    /// Calls the user's closure in the operator's name; gives what comes of it, if anything does.
+    fn call(&self, site: &Site, event: T) -> Option<Self::Out>;
+
+    /// The same for as many events as an iterator gives.
+    fn call_all<I: Iterator<Item = T>>(
+        &self,
+        site: &Site,
+        events: I,
+    ) -> impl Iterator<Item = Self::Out>;
 }
 
 /// A stateless operator: the plan's form and the instances' form in one.
@@ -163,7 +170,19 @@ impl<C: Call<T, Out = U>, T, U> Operator for PerEvent<C, T, U> {
 
     #[inline(always)]
     fn push<K: Push<U>>(&mut self, event: T, next: &mut K) {
-        self.call.call(&self.site, event, next);
+        if let Some(event) = self.call.call(&self.site, event) {
+            next.push(event);
+        }
+    }
+
+    #[inline(always)]
+    fn push_all<I, K>(&mut self, events: I, next: &mut K)
+    where
+        I: Iterator<Item = T>,
+        K: Push<U>,
+    {
+        let PerEvent { call, site, .. } = self;
+        next.push_all(call.call_all(site, events));
     }
 }
 
@@ -175,8 +194,13 @@ impl<T, U, F: Fn(T) -> U + Send + Sync> Call<T> for MapWith<F> {
     type Out = U;
 
     #[inline(always)]
-    fn call<K: Push<U>>(&self, site: &Site, event: T, next: &mut K) {
-        next.push(guarded(site, || (self.0)(event)));
+    fn call(&self, site: &Site, event: T) -> Option<U> {
+        Some(guarded(site, || (self.0)(event)))
+    }
+
+    #[inline(always)]
+    fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = U> {
+        events.map(|event| guarded(site, || (self.0)(event)))
     }
 }
 
@@ -188,10 +212,13 @@ impl<T, F: Fn(&T) -> bool + Send + Sync> Call<T> for FilterWith<F> {
     type Out = T;
 
     #[inline(always)]
-    fn call<K: Push<T>>(&self, site: &Site, event: T, next: &mut K) {
-        if guarded(site, || (self.0)(&event)) {
-            next.push(event);
-        }
+    fn call(&self, site: &Site, event: T) -> Option<T> {
+        guarded(site, || (self.0)(&event)).then_some(event)
+    }
+
+    #[inline(always)]
+    fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = T> {
+        events.filter(|event| guarded(site, || (self.0)(event)))
     }
 }
 
@@ -203,10 +230,13 @@ impl<T, U, F: Fn(T) -> Option<U> + Send + Sync> Call<T> for FilterMapWith<F> {
     type Out = U;
 
     #[inline(always)]
-    fn call<K: Push<U>>(&self, site: &Site, event: T, next: &mut K) {
-        if let Some(event) = guarded(site, || (self.0)(event)) {
-            next.push(event);
-        }
+    fn call(&self, site: &Site, event: T) -> Option<U> {
+        guarded(site, || (self.0)(event))
+    }
+
+    #[inline(always)]
+    fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = U> {
+        events.filter_map(|event| guarded(site, || (self.0)(event)))
     }
 }
 
@@ -218,9 +248,14 @@ impl<T, F: Fn(&T) + Send + Sync> Call<T> for InspectWith<F> {
     type Out = T;
 
     #[inline(always)]
-    fn call<K: Push<T>>(&self, site: &Site, event: T, next: &mut K) {
+    fn call(&self, site: &Site, event: T) -> Option<T> {
         guarded(site, || (self.0)(&event));
-        next.push(event);
+        Some(event)
+    }
+
+    #[inline(always)]
+    fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = T> {
+        events.inspect(|event| guarded(site, || (self.0)(event)))
     }
 }
 

@@ -128,7 +128,7 @@ impl<K: Kernel> Kernel for Lend<K> {
         self.0.end(finish)
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         self.0.close(last);
     }
 }

@@ -264,6 +264,18 @@ where
         }
     }
 
+    #[inline(always)]
+    fn push_all<It, K>(&mut self, events: It, _next: &mut K)
+    where
+        It: Iterator<Item = T>,
+        K: Push<E::Item>,
+    {
+        if let Some(acc) = &mut self.acc {
+            let (site, fold) = (&self.spec.site, &self.spec.fold.1);
+            events.for_each(|event| guarded(site, || fold(acc, event)));
+        }
+    }
+
     fn end<K: Push<E::Item>>(&mut self, finish: Finish, next: &mut K) -> bool {
         if finish == Finish::Stopped {
             return true;

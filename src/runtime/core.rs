@@ -359,6 +359,12 @@ impl Core {
     pub(crate) fn helper_wanted(&self) -> bool {
         self.helper_wanted.load(Ordering::Relaxed)
     }
+
+    /// Whether a task is ready for a helper that is wanted and not yet started: whoever runs should
+    /// go and start it.
+    fn lacks_helper(&self) -> bool {
+        self.helper_wanted() && self.helpers() + 1 < self.workers && self.has_ready()
+    }
 }
 
 /// What a task sees of its run while it runs.
@@ -404,11 +410,7 @@ impl<'a> Cx<'a> {
     pub(crate) fn spent(&self) -> bool {
         match self.core.simulation(Simulation::interrupts) {
             Some(interrupted) => interrupted,
-            None => {
-                self.core.is_over()
-                    || self.ran() > QUANTUM
-                    || (self.core.helper_wanted() && self.core.has_ready())
-            }
+            None => self.core.is_over() || self.ran() > QUANTUM || self.core.lacks_helper(),
         }
     }
 

@@ -200,6 +200,9 @@ impl<T> Sender<T> {
 pub(crate) struct Outlet<T> {
     sender: Sender<T>,
     staged: Vec<T>,
+    batch: usize,
+    /// At how many staged events a batch is sent: never, while there is no credit for one.
+    send_at: usize,
     /// When what is staged began to wait, in the run's time.
     since: Option<u64>,
 }
@@ -207,7 +210,7 @@ pub(crate) struct Outlet<T> {
 impl<T> Outlet<T> {
     pub(crate) fn new(sender: Sender<T>) -> Self {
         let batch = sender.inbox.options.batch;
-        Outlet { sender, staged: Vec::with_capacity(batch), since: None }
+        Outlet { sender, staged: Vec::with_capacity(batch), batch, send_at: batch, since: None }
     }
 
     /// Stages an event and sends the batch when it is full. False: it is full and there is no
@@ -215,18 +218,28 @@ impl<T> Outlet<T> {
     #[inline(always)]
     pub(crate) fn push(&mut self, event: T) -> bool {
         self.staged.push(event);
-        self.staged.len() < self.sender.inbox.options.batch || self.flush_full()
+        self.staged.len() < self.send_at || self.flush_full()
+    }
+
+    /// Stages as many events as an iterator gives. False: as with [`push`](Self::push).
+    #[inline(always)]
+    pub(crate) fn push_all(&mut self, events: impl Iterator<Item = T>) -> bool {
+        let mut sent = true;
+        events.for_each(|event| sent &= self.push(event));
+        sent
     }
 
     /// Sends full batches. False: one is left for which there is no credit.
     #[inline(never)]
     pub(crate) fn flush_full(&mut self) -> bool {
-        while self.staged.len() >= self.sender.inbox.options.batch {
+        while self.staged.len() >= self.batch {
             if self.sender.send(&mut self.staged) == 0 {
+                self.send_at = usize::MAX;
                 return false;
             }
             self.since = None;
         }
+        self.send_at = self.batch;
         true
     }
 
@@ -238,6 +251,7 @@ impl<T> Outlet<T> {
             }
         }
         self.since = None;
+        self.send_at = self.batch;
         true
     }
 
@@ -290,9 +304,7 @@ impl<T: Send, K: Push<T>> Input<K> for FromInbox<T> {
     fn pull(&mut self, kernel: &mut K, room: usize, cx: &mut Cx<'_>) -> Pull {
         if !self.rest.is_empty() {
             let now = room.min(self.rest.len());
-            for event in self.rest.drain(..now) {
-                kernel.push(event);
-            }
+            kernel.push_all(self.rest.drain(..now));
             if self.rest.is_empty() {
                 let spent = Vec::from(std::mem::take(&mut self.rest));
                 self.receiver.handled(self.rest_of, self.batch_len, spent, cx.delays());
@@ -302,9 +314,7 @@ impl<T: Send, K: Push<T>> Input<K> for FromInbox<T> {
         match self.receiver.receive() {
             Received::Batch { input, mut events } if events.len() <= room => {
                 let len = events.len();
-                for event in events.drain(..) {
-                    kernel.push(event);
-                }
+                kernel.push_all(events.drain(..));
                 self.receiver.handled(input, len, events, cx.delays());
                 Pull::Some(len)
             }

@@ -412,9 +412,7 @@ impl<T: Send, K: Push<T>> Input<K> for FromPool<T> {
             return why;
         }
         let now = room.min(self.events.len());
-        for event in self.events.drain(..now) {
-            kernel.push(event);
-        }
+        kernel.push_all(self.events.drain(..now));
         Pull::Some(now)
     }
 
@@ -490,7 +488,7 @@ impl<T: Send> Kernel for IntoPool<T> {
         true
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         if last {
             self.pool.end();
         }

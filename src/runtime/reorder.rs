@@ -172,7 +172,7 @@ impl<T: Send> Kernel for IntoOrder<T> {
         true
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         if last {
             self.reorder.end();
         }
@@ -257,9 +257,7 @@ impl<T: Send, K: Push<T>> Input<K> for FromOrder<T> {
             }
         }
         let now = room.min(self.rest.len());
-        for event in self.rest.drain(..now) {
-            kernel.push(event);
-        }
+        kernel.push_all(self.rest.drain(..now));
         if self.rest.is_empty() {
             self.settle();
         }

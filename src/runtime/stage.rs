@@ -137,18 +137,8 @@ where
     I: Input<M::Kernel>,
 {
     fn run(&mut self, cx: &mut Cx<'_>) -> Step {
-        let (make, place) = (&self.make, &self.place);
-        let kernel = self.kernel.get_or_insert_with(|| make.make(place));
         let mut pulled = 0;
-        let step = advance(
-            &mut self.input,
-            kernel,
-            &mut self.ending,
-            &mut self.timer,
-            &self.stage,
-            &mut pulled,
-            cx,
-        );
+        let step = self.advance(&mut pulled, cx);
         if cx.core.observed {
             cx.lap();
             self.stage.counters.ran(pulled, cx.ran());
@@ -157,69 +147,68 @@ where
     }
 }
 
-fn advance<I, K>(
-    input: &mut I,
-    kernel: &mut K,
-    ending: &mut Ending,
-    timer: &mut u64,
-    stage: &Stage,
-    pulled: &mut u64,
-    cx: &mut Cx<'_>,
-) -> Step
+impl<I, M> Instance<I, M>
 where
-    K: Kernel,
-    I: Input<K>,
+    M: Make,
+    I: Input<M::Kernel>,
 {
-    loop {
-        match ending {
-            Ending::NotYet => {
-                let mut room = kernel.room();
-                if room == 0 {
-                    kernel.resume();
-                    room = kernel.room();
-                }
-                if kernel.closed() {
-                    input.cancel();
-                    *ending = Ending::Closing;
-                    continue;
-                }
-                if room == 0 {
-                    quiet(kernel, timer, cx);
-                    return Step::Wait;
-                }
-                match input.pull(kernel, cx.limit(room), cx) {
-                    Pull::Some(events) => {
-                        *pulled += events as u64;
-                        let nanos = cx.lap();
-                        input.took(nanos, cx);
-                        if cx.spent() {
-                            return Step::Again;
-                        }
+    fn advance(&mut self, pulled: &mut u64, cx: &mut Cx<'_>) -> Step {
+        let (make, place) = (&self.make, &self.place);
+        let kernel = self.kernel.get_or_insert_with(|| make.make(place));
+        loop {
+            match self.ending {
+                Ending::NotYet => {
+                    let mut room = kernel.room();
+                    if room == 0 {
+                        kernel.resume();
+                        room = kernel.room();
                     }
-                    Pull::Wait => {
-                        quiet(kernel, timer, cx);
+                    if kernel.closed() {
+                        self.input.cancel();
+                        self.ending = Ending::Closing;
+                        continue;
+                    }
+                    if room == 0 {
+                        quiet(kernel, &mut self.timer, cx);
                         return Step::Wait;
                     }
-                    Pull::Blocks => {
-                        quiet(kernel, timer, cx);
-                        return Step::OwnThread;
+                    match self.input.pull(kernel, cx.limit(room), cx) {
+                        Pull::Some(events) => {
+                            *pulled += events as u64;
+                            let nanos = cx.lap();
+                            self.input.took(nanos, cx);
+                            if cx.spent() {
+                                return Step::Again;
+                            }
+                        }
+                        Pull::Wait => {
+                            quiet(kernel, &mut self.timer, cx);
+                            return Step::Wait;
+                        }
+                        Pull::Blocks => {
+                            quiet(kernel, &mut self.timer, cx);
+                            return Step::OwnThread;
+                        }
+                        Pull::End => self.ending = Ending::Emitting,
                     }
-                    Pull::End => *ending = Ending::Emitting,
                 }
-            }
-            Ending::Emitting => {
-                let finish = match cx.core.phase() {
-                    Phase::Stopping => Finish::Stopped,
-                    _ => Finish::Complete,
-                };
-                if !kernel.end(finish) && !kernel.closed() {
-                    return Step::Wait;
+                Ending::Emitting => {
+                    let finish = match cx.core.phase() {
+                        Phase::Stopping => Finish::Stopped,
+                        _ => Finish::Complete,
+                    };
+                    if !kernel.end(finish) && !kernel.closed() {
+                        return Step::Wait;
+                    }
+                    self.ending = Ending::Closing;
                 }
-                *ending = Ending::Closing;
-            }
-            Ending::Closing => {
-                kernel.close(stage.leave());
-                return Step::Done;
+                Ending::Closing => {
+                    let last = self.stage.leave();
+                    if let Some(kernel) = self.kernel.take() {
+                        kernel.close(last);
+                    }
+                    return Step::Done;
+                }
             }
         }
     }

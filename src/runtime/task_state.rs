@@ -61,7 +61,6 @@ impl TaskState {
     }
 
     /// Whether the task waits for somebody to enter it.
-    #[cfg(not(loom))]
     pub(crate) fn is_scheduled(&self) -> bool {
         self.0.load(Ordering::Acquire) == NOTIFIED
     }

@@ -96,7 +96,7 @@ impl<S> fmt::Debug for Sum<S> {
 
 /// One instance's sum.
 #[derive(Debug)]
-pub(crate) struct Summed<S>(Option<S>);
+pub(crate) struct Summed<S>(S);
 
 impl<T, S> Sink<T> for Sum<S>
 where
@@ -106,11 +106,11 @@ where
     type Output = S;
 
     fn part(self: &Arc<Self>, _instance: usize) -> Summed<S> {
-        Summed(Some(iter::empty::<S>().sum()))
+        Summed(iter::empty::<S>().sum())
     }
 
     fn commit(self: Arc<Self>, parts: Vec<Summed<S>>) -> Result<S, BoxError> {
-        Ok(parts.into_iter().filter_map(|part| part.0).sum())
+        Ok(parts.into_iter().map(|part| part.0).sum())
     }
 }
 
@@ -121,7 +121,8 @@ where
     #[inline(always)]
     fn write(&mut self, event: T) -> Result<(), BoxError> {
         let event: S = iter::once(event).sum();
-        self.0 = Some(self.0.take().into_iter().chain(iter::once(event)).sum());
+        let zero = iter::empty::<S>().sum();
+        self.0 = [std::mem::replace(&mut self.0, zero), event].into_iter().sum();
         Ok(())
     }
 }

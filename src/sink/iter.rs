@@ -372,7 +372,7 @@ impl<T: Send> Kernel for IntoIterKernel<T> {
         }
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         match self {
             IntoIterKernel::Inbox { outlet, .. } => {
                 if last {

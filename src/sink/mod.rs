@@ -133,7 +133,7 @@ impl<T, S: Sink<T>> Make for PartMake<T, S> {
 
     fn make(&self, place: &Place) -> IntoPart<T, S> {
         IntoPart {
-            part: Some(self.0.sink.part(place.instance)),
+            part: self.0.sink.part(place.instance),
             parts: Arc::clone(&self.0),
             instance: place.instance,
             task: place.task.clone(),
@@ -145,7 +145,7 @@ impl<T, S: Sink<T>> Make for PartMake<T, S> {
 
 /// The kernel at the end of a flow: writes into one part of the sink.
 struct IntoPart<T, S: Sink<T>> {
-    part: Option<S::Part>,
+    part: S::Part,
     parts: Arc<Parts<T, S>>,
     instance: usize,
     task: TaskRef,
@@ -173,8 +173,8 @@ impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
     }
 
     fn mark(&mut self, mark: Mark) {
-        if let (Mark::Claimed { start, .. }, Some(part)) = (mark, &mut self.part) {
-            part.position(start);
+        if let Mark::Claimed { start, .. } = mark {
+            self.part.position(start);
         }
     }
 
@@ -186,19 +186,16 @@ impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
         true
     }
 
-    fn close(&mut self, _last: bool) {
-        if let Some(part) = self.part.take() {
-            unpoisoned(self.parts.done.lock()).push((self.instance, part));
-        }
+    fn close(self, _last: bool) {
+        unpoisoned(self.parts.done.lock()).push((self.instance, self.part));
     }
 }
 
 impl<T, S: Sink<T>> Push<T> for IntoPart<T, S> {
     #[inline(always)]
     fn push(&mut self, event: T) {
-        if let Some(part) = &mut self.part
-            && let Err(error) = guarded(&self.parts.site, || part.write(event))
-        {
+        let part = &mut self.part;
+        if let Err(error) = guarded(&self.parts.site, || part.write(event)) {
             self.fail(error);
         }
     }

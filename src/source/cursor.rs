@@ -145,9 +145,7 @@ impl<'a, T: Sync> Span for &'a [T] {
 
     #[inline]
     fn push<K: Push<&'a T>>(&self, positions: Range<usize>, kernel: &mut K) {
-        for event in &self[positions] {
-            kernel.push(event);
-        }
+        kernel.push_all(self[positions].iter());
     }
 }
 
@@ -161,9 +159,7 @@ impl<T: Integer> Span for Range<T> {
     #[inline]
     fn push<K: Push<T>>(&self, positions: Range<usize>, kernel: &mut K) {
         let start = self.start;
-        for position in positions {
-            kernel.push(start.forward(position));
-        }
+        kernel.push_all(positions.map(|position| start.forward(position)));
     }
 }
 

@@ -308,7 +308,7 @@ impl<T, X: KeyOf<T>, A: Aggregator<T>> Kernel for PreAggregate<T, X, A> {
         self.folding.end()
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         if last {
             self.folding.bins().end();
         }

@@ -74,7 +74,7 @@ impl<S, P> Bins<S, P> {
         let bin = self.layout.bin(partial.0);
         let staged = &mut self.bins[bin];
         staged.push(partial);
-        if staged.len() >= self.batch {
+        if staged.len() >= self.batch && !self.blocked {
             self.send(bin);
         }
     }

@@ -222,7 +222,7 @@ impl<K: Lend + ?Sized, F: Send + Sync> Kernel for Each<K, F> {
         self.folding.end()
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         if last {
             self.folding.bins().end();
         }

@@ -218,7 +218,7 @@ impl<X: KeyOf<T>, T: Send> Kernel for ByBin<X, T> {
         self.bins.flush()
     }
 
-    fn close(&mut self, last: bool) {
+    fn close(self, last: bool) {
         if last {
             self.bins.end();
         }

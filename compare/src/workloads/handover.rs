@@ -1,0 +1,107 @@
+//! What it costs to hand an event from one thread to another: one producer, one consumer, 64-bit
+//! events.
+
+use std::hint::black_box;
+use std::ops::Range;
+
+use crossbeam_channel::bounded;
+
+use crate::harness::{Workload, timed};
+use crate::report::Unit;
+
+/// Events in a batch, for everyone.
+const BATCH: usize = 1_024;
+/// Batches under way: enough that neither side sleeps at every hiccup of the other, few enough to
+/// stay in L2.
+const UNDER_WAY: usize = 32;
+
+/// The only workload of this file.
+pub(crate) fn workload() -> Workload<u64> {
+    let workload = Workload::new(
+        "handover",
+        "One thread makes integers, another one adds them up.",
+        |options| Ok(options.scaled(100_000_000)),
+        |end| *end,
+    )
+    .unit(Unit::NanosPerEvent)
+    .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
+    .contestant("hand", |end| timed(|| hand(*end), |sum| *sum))
+    .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
+    #[cfg(feature = "flow")]
+    let workload =
+        workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum));
+    workload
+}
+
+/// The events of a run, in batches.
+fn batches(end: u64) -> impl Iterator<Item = Range<u64>> {
+    (0..end).step_by(BATCH).map(move |start| start..end.min(start + BATCH as u64))
+}
+
+fn sum(batch: &[u64]) -> u64 {
+    batch.iter().copied().fold(0, u64::wrapping_add)
+}
+
+/// The work without the hand-over: fill a batch, add it up.
+fn seq(end: u64) -> u64 {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut total = 0u64;
+    for events in batches(end) {
+        batch.clear();
+        batch.extend(events);
+        // Otherwise the optimiser sees that the sum of a range is a formula.
+        total = total.wrapping_add(sum(black_box(&batch)));
+    }
+    total
+}
+
+/// What one writes by hand: a bounded channel, and a new `Vec` for each batch.
+fn hand(end: u64) -> u64 {
+    let (sender, receiver) = bounded::<Vec<u64>>(UNDER_WAY);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for events in batches(end) {
+                sender.send(events.collect()).expect("the consumer waits for the end");
+            }
+        });
+        receiver.iter().map(|batch| sum(&batch)).fold(0, u64::wrapping_add)
+    })
+}
+
+/// The same, but empty batches return to the producer: no allocation, and the same few kilobytes
+/// stay in the caches.
+fn limit(end: u64) -> u64 {
+    let (sender, receiver) = bounded::<Vec<u64>>(UNDER_WAY);
+    let (back, empty) = bounded::<Vec<u64>>(UNDER_WAY + 2);
+    for _ in 0..UNDER_WAY + 2 {
+        back.send(Vec::with_capacity(BATCH)).expect("there is room for all");
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for events in batches(end) {
+                let mut batch = empty.recv().expect("the consumer returns all batches");
+                batch.clear();
+                batch.extend(events);
+                sender.send(batch).expect("the consumer waits for the end");
+            }
+        });
+        let mut total = 0u64;
+        for batch in &receiver {
+            total = total.wrapping_add(sum(&batch));
+            // The producer may have gone with its last batch.
+            let _ = back.send(batch);
+        }
+        total
+    })
+}
+
+#[cfg(feature = "flow")]
+fn flow(end: u64) -> Result<u64, flow::FlowError> {
+    flow::Flow::from_range(0..end)
+        .stages(1)
+        .partition()
+        .stages(1)
+        .reduce(|| 0u64, |sum, x| *sum = sum.wrapping_add(x))
+        .emit_state()
+        .sum::<u64>()
+}

@@ -1,0 +1,117 @@
+//! A cheap map, filter and sum: what a chain costs when nothing crosses a thread.
+//!
+//! Over a range it is bound by arithmetic (and vectorises), over a slice by memory. Squares of a
+//! range of 50 million overflow a `u64` when summed; all sides wrap, since a release build does not
+//! check.
+
+use rayon::prelude::*;
+
+use super::common::{Claims, mix, on_two_threads};
+use crate::harness::{Options, Workload, timed};
+
+/// Elements that a limit thread claims at a time: some 20 µs of work, so that the shared counter
+/// costs nothing.
+const CHUNK: u64 = 64 * 1024;
+
+/// The workload over a range of integers.
+pub(crate) fn over_range() -> Workload<u64> {
+    let workload = Workload::new(
+        "map-range",
+        "x·x + 1 of every integer of a range, the even ones kept and summed.",
+        |options| Ok(options.scaled(50_000_000)),
+        |end| *end,
+    )
+    .contestant("seq", |end| timed(|| range::seq(*end), |sum| *sum))
+    .contestant("rayon", |end| timed(|| range::rayon(*end), |sum| *sum))
+    .contestant("limit", |end| timed(|| range::limit(*end), |sum| *sum));
+    #[cfg(feature = "flow")]
+    let workload = workload
+        .contestant("flow", |end| timed(|| range::flow(*end).expect("the flow runs"), |sum| *sum));
+    workload
+}
+
+/// The workload over a slice that no cache holds.
+pub(crate) fn over_slice() -> Workload<Vec<u64>> {
+    let workload = Workload::new(
+        "map-slice",
+        "x·x + 1 of every element of a slice, the even ones kept and summed.",
+        elements,
+        |input| input.len() as u64,
+    )
+    .contestant("seq", |input| timed(|| slice::seq(input), |sum| *sum))
+    .contestant("rayon", |input| timed(|| slice::rayon(input), |sum| *sum))
+    .contestant("limit", |input| timed(|| slice::limit(input), |sum| *sum));
+    #[cfg(feature = "flow")]
+    let workload = workload.contestant("flow", |input| {
+        timed(|| slice::flow(input).expect("the flow runs"), |sum| *sum)
+    });
+    workload
+}
+
+fn elements(options: &Options) -> Result<Vec<u64>, String> {
+    Ok((0..options.scaled(20_000_000)).map(|i| mix(i) >> 44).collect())
+}
+
+fn square(x: u64) -> u64 {
+    x.wrapping_mul(x) + 1
+}
+
+fn is_even(x: &u64) -> bool {
+    x.is_multiple_of(2)
+}
+
+mod range {
+    use super::*;
+
+    pub(super) fn seq(end: u64) -> u64 {
+        (0..end).map(square).filter(is_even).sum()
+    }
+
+    pub(super) fn rayon(end: u64) -> u64 {
+        (0..end).into_par_iter().map(square).filter(is_even).sum()
+    }
+
+    pub(super) fn limit(end: u64) -> u64 {
+        let claims = Claims::new(end, CHUNK);
+        let sums = on_two_threads(|_| {
+            claims
+                .iter()
+                .map(|chunk| chunk.map(square).filter(is_even).sum::<u64>())
+                .fold(0, u64::wrapping_add)
+        });
+        sums[0].wrapping_add(sums[1])
+    }
+
+    #[cfg(feature = "flow")]
+    pub(super) fn flow(end: u64) -> Result<u64, flow::FlowError> {
+        flow::Flow::from_range(0..end).map(square).filter(is_even).sum::<u64>()
+    }
+}
+
+mod slice {
+    use super::*;
+
+    pub(super) fn seq(input: &[u64]) -> u64 {
+        input.iter().map(|x| square(*x)).filter(is_even).sum()
+    }
+
+    pub(super) fn rayon(input: &[u64]) -> u64 {
+        input.par_iter().map(|x| square(*x)).filter(is_even).sum()
+    }
+
+    pub(super) fn limit(input: &[u64]) -> u64 {
+        let claims = Claims::new(input.len() as u64, CHUNK);
+        let sums = on_two_threads(|_| {
+            claims
+                .iter()
+                .map(|chunk| seq(&input[chunk.start as usize..chunk.end as usize]))
+                .fold(0, u64::wrapping_add)
+        });
+        sums[0].wrapping_add(sums[1])
+    }
+
+    #[cfg(feature = "flow")]
+    pub(super) fn flow(input: &[u64]) -> Result<u64, flow::FlowError> {
+        flow::Flow::from_slice(input).map(|x| square(*x)).filter(is_even).sum::<u64>()
+    }
+}

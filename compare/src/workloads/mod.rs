@@ -1,0 +1,29 @@
+//! The workloads, one file each: the input, every contestant as a small function, and the list that
+//! names them.
+
+mod common;
+mod exchange;
+mod handover;
+mod map;
+mod ordered;
+mod skewed;
+mod tiny;
+mod words;
+
+use crate::harness::Compare;
+
+/// Every workload, in the order in which they run.
+pub(crate) fn all() -> Vec<Box<dyn Compare>> {
+    vec![
+        Box::new(words::workload()),
+        Box::new(map::over_range()),
+        Box::new(map::over_slice()),
+        Box::new(skewed::workload()),
+        Box::new(tiny::hundred()),
+        Box::new(tiny::hundred_thousand()),
+        Box::new(tiny::partition()),
+        Box::new(exchange::workload()),
+        Box::new(handover::workload()),
+        Box::new(ordered::workload()),
+    ]
+}

@@ -1,0 +1,48 @@
+//! A map whose cost grows with the index: who gets the dear end must not decide when the run is
+//! over.
+
+use rayon::prelude::*;
+
+use super::common::{Claims, dear, on_two_threads};
+use crate::harness::{Workload, timed};
+
+/// The only workload of this file.
+pub(crate) fn workload() -> Workload<u64> {
+    let workload = Workload::new(
+        "map-skewed",
+        "A map over a range where the last element costs 90 µs and the first nothing.",
+        |options| Ok(options.scaled(20_000)),
+        |end| *end,
+    )
+    .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
+    .contestant("rayon", |end| timed(|| rayon(*end), |sum| *sum))
+    .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
+    #[cfg(feature = "flow")]
+    let workload =
+        workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum));
+    workload
+}
+
+fn seq(end: u64) -> u64 {
+    (0..end).map(|i| dear(i, end)).fold(0, u64::wrapping_add)
+}
+
+/// Rayon splits a range adaptively, down to single elements where a thread is idle: nothing is left
+/// to tune.
+fn rayon(end: u64) -> u64 {
+    (0..end).into_par_iter().map(|i| dear(i, end)).reduce(|| 0, u64::wrapping_add)
+}
+
+/// Chunks of 16: the last claim costs 1.4 ms at most, and 1,250 claims cost nothing.
+fn limit(end: u64) -> u64 {
+    let claims = Claims::new(end, 16);
+    let sums = on_two_threads(|_| {
+        claims.iter().flatten().map(|i| dear(i, end)).fold(0, u64::wrapping_add)
+    });
+    sums[0].wrapping_add(sums[1])
+}
+
+#[cfg(feature = "flow")]
+fn flow(end: u64) -> Result<u64, flow::FlowError> {
+    flow::Flow::from_range(0..end).map(move |i| dear(i, end)).sum::<u64>()
+}
