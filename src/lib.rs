@@ -13,6 +13,8 @@ mod ops;
 mod plan;
 #[cfg(not(loom))]
 pub mod prelude;
+#[cfg(all(feature = "indicatif", not(loom)))]
+mod progress;
 mod runtime;
 #[cfg(not(loom))]
 mod sink;
@@ -38,3 +40,5 @@ pub use crate::{
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,
 };
+#[cfg(all(feature = "indicatif", not(loom)))]
+pub use crate::progress::Progress;

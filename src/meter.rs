@@ -2,7 +2,8 @@
 
 use crate::plan::Plan;
 use crate::runtime::core::Core;
-use crate::runtime::meter::{EdgeCounters, StageCounters};
+use crate::runtime::meter::EdgeCounters;
+use crate::runtime::stage::Stage;
 use crate::sync::unpoisoned;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +29,7 @@ pub struct Meter(Arc<Mutex<Option<Watched>>>);
 /// One versioned record of a run: every view reads this one.
 struct Watched {
     plan: Plan,
-    stages: Vec<Arc<StageCounters>>,
+    stages: Vec<Arc<Stage>>,
     edges: Vec<Arc<EdgeCounters>>,
     core: Arc<Core>,
 }
@@ -56,7 +57,7 @@ impl Meter {
     pub(crate) fn attach(
         &self,
         plan: Plan,
-        stages: Vec<Arc<StageCounters>>,
+        stages: Vec<Arc<Stage>>,
         edges: Vec<Arc<EdgeCounters>>,
         core: Arc<Core>,
     ) {
@@ -71,12 +72,13 @@ impl Watched {
             let first = stage.operators.first().map_or("", |(operator, _)| operator);
             stage.name.clone().unwrap_or_else(|| format!("{}: {first}", number + 1))
         });
-        let stages = names.zip(&self.stages).map(|(name, stage)| StageMetrics {
+        let counters = self.stages.iter().map(|stage| &stage.counters);
+        let stages = names.zip(counters).map(|(name, counters)| StageMetrics {
             name,
-            instances: stage.instances.load(Ordering::Relaxed),
-            events_in: read(&stage.events_in),
-            runs: read(&stage.runs),
-            busy: Duration::from_nanos(read(&stage.busy)),
+            instances: counters.instances.load(Ordering::Relaxed),
+            events_in: read(&counters.events_in),
+            runs: read(&counters.runs),
+            busy: Duration::from_nanos(read(&counters.busy)),
         });
         let edges = self.edges.iter().map(|edge| EdgeMetrics {
             events_in: read(&edge.sent),

@@ -205,7 +205,7 @@ impl<N: Node, R: Route<N::Item>> Node for Exchange<N, R> {
             .map(|task| Inbox::new(Reader::Task(task.clone()), stage.edge(), Arc::clone(&counters)))
             .collect();
         let partitions = open.tasks.len();
-        builder.fill(open, partitions, make, |at| FromInbox::new(Arc::clone(&inboxes[at])));
+        builder.fill(open, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
         let spread = SpreadMake { inboxes, counters, route: self.route, site: self.site };
         self.up.build(self.up_stage, builder, spread);
     }

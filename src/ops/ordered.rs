@@ -81,7 +81,7 @@ impl<N: Sequenced> Node for Ordered<N> {
         let tokens = in_flight - builder.held_by_reader(in_flight, open.tasks[0].id());
         let tokens = Arc::new(Credits::new(tokens));
         let reorder = Reorder::new(open.tasks[0].clone(), Arc::clone(&tokens));
-        builder.fill(open, 1, make, |_| FromOrder::new(Arc::clone(&reorder)));
+        builder.fill(open, 1, make, |_, _, _| FromOrder::new(Arc::clone(&reorder)));
         let mut up_stage = self.up_stage;
         up_stage.tokens = Some(tokens);
         self.up.build(up_stage, builder, IntoOrderMake(reorder));

@@ -3,12 +3,11 @@
 use crate::error::Site;
 use crate::kernel::Make;
 use crate::plan::options::StageOptions;
-use crate::runtime::core::Core;
-use crate::runtime::meter::{EdgeCounters, StageCounters};
+use crate::runtime::core::{Core, StageHead};
+use crate::runtime::meter::EdgeCounters;
 use crate::runtime::stage::{Input, Instance, Place, Stage};
 use crate::runtime::task::{Home, Slot, TaskRef};
 use crate::runtime::worker::Run;
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,18 +18,12 @@ pub struct Builder<'env> {
     slots: Vec<Slot<'env>>,
     stages: Vec<StageHead>,
     ready: Vec<TaskRef>,
-    pub(crate) stage_counters: Vec<Arc<StageCounters>>,
+    pub(crate) watched_stages: Vec<Arc<Stage>>,
     pub(crate) edge_counters: Vec<Arc<EdgeCounters>>,
     /// The next stage that is opened runs on the thread that reads the flow; how far it may then
     /// run ahead of the reader goes in here.
     reader_runs_next_stage: Option<Arc<AtomicUsize>>,
     readers_task: Option<(usize, Arc<AtomicUsize>)>,
-}
-
-/// What an error says about a stage.
-struct StageHead {
-    name: Option<Cow<'static, str>>,
-    operator: &'static str,
 }
 
 /// A stage whose instances have handles but no tasks yet: what edges into it need.
@@ -46,7 +39,7 @@ impl<'env> Builder<'env> {
             slots: Vec::new(),
             stages: Vec::new(),
             ready: Vec::new(),
-            stage_counters: Vec::new(),
+            watched_stages: Vec::new(),
             edge_counters: Vec::new(),
             reader_runs_next_stage: None,
             readers_task: None,
@@ -92,9 +85,9 @@ impl<'env> Builder<'env> {
     ) -> OpenStage {
         let number = self.stages.len();
         self.stages.push(StageHead { name: options.name.clone(), operator: head.operator });
-        let counters = Arc::new(StageCounters::default());
+        let shared = Stage::new();
         if self.core.observed {
-            self.stage_counters.push(Arc::clone(&counters));
+            self.watched_stages.push(Arc::clone(&shared));
         }
         let tasks = (0..instances)
             .map(|_| {
@@ -109,7 +102,7 @@ impl<'env> Builder<'env> {
             tasks[0].move_to(Home::Reader);
             self.readers_task = Some((tasks[0].id(), ahead));
         }
-        OpenStage { shared: Stage::new(counters), tasks }
+        OpenStage { shared, tasks }
     }
 
     /// Gives the instances of an open stage their tasks. The first `started` of them count from the
@@ -119,7 +112,7 @@ impl<'env> Builder<'env> {
         stage: OpenStage,
         started: usize,
         make: M,
-        mut input: impl FnMut(usize) -> I,
+        mut input: impl FnMut(usize, &TaskRef, &Arc<Stage>) -> I,
     ) where
         M: Make + 'env,
         I: Input<M::Kernel> + 'env,
@@ -128,12 +121,27 @@ impl<'env> Builder<'env> {
         let instances = stage.tasks.len();
         for (instance, task) in stage.tasks.iter().enumerate() {
             let place = Place { instance, instances, task: task.clone() };
-            let input = input(instance);
+            let input = input(instance, task, &stage.shared);
             let instance =
                 Instance::new(input, Arc::clone(&make), place, Arc::clone(&stage.shared));
             self.slots[task.id()].task = Mutex::new(Some(Box::new(instance)));
         }
         stage.shared.begin(stage.tasks.into_boxed_slice(), started);
+    }
+
+    /// As [`fill`](Self::fill), for a stage that begins with a source: its first instance is ready
+    /// when the run begins.
+    pub(crate) fn fill_source<I, M>(
+        &mut self,
+        stage: OpenStage,
+        make: M,
+        mut input: impl FnMut(&TaskRef, &Arc<Stage>) -> I,
+    ) where
+        M: Make + 'env,
+        I: Input<M::Kernel> + 'env,
+    {
+        self.start_with(stage.tasks[0].clone());
+        self.fill(stage, 1, make, |_, task, shared| input(task, shared));
     }
 
     /// A task that is ready when the run begins.
@@ -155,16 +163,8 @@ impl<'env> Builder<'env> {
         for task in &self.ready {
             task.notify();
         }
-        let stages = self.stages;
-        let name_of = move |number: usize| match &stages.get(number) {
-            Some(StageHead { name: Some(name), .. }) => name.to_string(),
-            // Stages are built from the terminal upwards; people count from the source.
-            Some(head) => format!("{}: {}", stages.len() - number, head.operator),
-            None => String::new(),
-        };
-        self.core.name_stages(Box::new(name_of));
-        let sources = self.ready.iter().map(TaskRef::id).collect();
-        Run::new(self.core, self.slots, sources)
+        self.core.name_stages(self.stages);
+        Run::new(self.core, self.slots, self.ready)
     }
 }
 

@@ -16,8 +16,9 @@ use super::timers::Timers;
 use crate::error::{ErrorKind, FlowError};
 use crate::sync::unpoisoned;
 use crossbeam_channel::{Receiver, Sender};
-use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::sync::Unparker;
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -42,7 +43,7 @@ pub(crate) struct Core {
     phase: AtomicU8,
     stopped: AtomicBool,
     failure: Mutex<Option<FlowError>>,
-    stage_name: OnceLock<Box<StageName>>,
+    stages: OnceLock<Vec<StageHead>>,
     /// Bytes that readers have read, and are to read, as far as is known.
     pub(crate) bytes_read: AtomicU64,
     pub(crate) bytes_total: AtomicU64,
@@ -51,8 +52,41 @@ pub(crate) struct Core {
 }
 
 enum Ready {
-    Queue(Injector<usize>),
+    Queue(ReadyQueue),
     Simulated(Mutex<Simulation>),
+}
+
+/// Ready tasks, first come first served: a task that queues itself again stands behind those that it
+/// woke, so no stage starves its own consumer.
+///
+/// A plain queue behind a lock: an operation on it stands against a quantum of some ten microseconds.
+#[derive(Default)]
+struct ReadyQueue {
+    /// How many tasks are in the queue: looked at without the lock.
+    len: AtomicUsize,
+    tasks: Mutex<VecDeque<usize>>,
+}
+
+impl ReadyQueue {
+    fn push(&self, task: usize) {
+        let mut tasks = unpoisoned(self.tasks.lock());
+        tasks.push_back(task);
+        self.len.store(tasks.len(), Ordering::SeqCst);
+    }
+
+    fn pop(&self) -> Option<usize> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut tasks = unpoisoned(self.tasks.lock());
+        let task = tasks.pop_front();
+        self.len.store(tasks.len(), Ordering::SeqCst);
+        task
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len.load(Ordering::SeqCst) == 0
+    }
 }
 
 /// How far a run has come.
@@ -68,8 +102,12 @@ pub(crate) enum Phase {
     Over = 3,
 }
 
-/// What a stage is called, by its number.
-pub(crate) type StageName = dyn Fn(usize) -> String + Send + Sync;
+/// What an error says about a stage.
+#[derive(Debug)]
+pub(crate) struct StageHead {
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) operator: &'static str,
+}
 
 /// A channel that closes when sources must end: what a blocked receiver selects on.
 #[derive(Debug)]
@@ -87,7 +125,7 @@ impl fmt::Debug for Core {
 impl Core {
     pub(crate) fn threads(workers: usize, own_threads_allowed: bool, observed: bool) -> Self {
         Core::new(
-            Ready::Queue(Injector::new()),
+            Ready::Queue(ReadyQueue::default()),
             Clock::real(),
             workers,
             own_threads_allowed,
@@ -119,7 +157,7 @@ impl Core {
             phase: AtomicU8::new(Phase::Running as u8),
             stopped: AtomicBool::new(false),
             failure: Mutex::new(None),
-            stage_name: OnceLock::new(),
+            stages: OnceLock::new(),
             bytes_read: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
             own_threads: Mutex::new(Vec::new()),
@@ -152,13 +190,7 @@ impl Core {
     /// The next task to run, if one is ready.
     pub(crate) fn next_ready(&self) -> Option<usize> {
         match &self.ready {
-            Ready::Queue(queue) => loop {
-                match queue.steal() {
-                    Steal::Success(id) => return Some(id),
-                    Steal::Empty => return None,
-                    Steal::Retry => {}
-                }
-            },
+            Ready::Queue(queue) => queue.pop(),
             Ready::Simulated(simulation) => unpoisoned(simulation.lock()).next(),
         }
     }
@@ -276,12 +308,18 @@ impl Core {
     }
 
     /// What stages are called; only asked when something fails.
-    pub(crate) fn name_stages(&self, name: Box<StageName>) {
-        let _set_once = self.stage_name.set(name);
+    pub(crate) fn name_stages(&self, stages: Vec<StageHead>) {
+        let _set_once = self.stages.set(stages);
     }
 
     pub(crate) fn stage_name(&self, stage: usize) -> String {
-        self.stage_name.get().map(|name| name(stage)).unwrap_or_default()
+        let stages = self.stages.get().map_or(&[][..], Vec::as_slice);
+        match stages.get(stage) {
+            Some(StageHead { name: Some(name), .. }) => name.to_string(),
+            // Stages are built from the terminal upwards; people count from the source.
+            Some(head) => format!("{}: {}", stages.len() - stage, head.operator),
+            None => String::new(),
+        }
     }
 
     fn finish(&self) {

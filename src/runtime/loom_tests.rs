@@ -26,6 +26,10 @@ fn check(preemptions: impl Into<Option<usize>>, model: impl Fn() + Send + Sync +
     builder.check(model);
 }
 
+fn join<R, const N: usize>(threads: [thread::JoinHandle<R>; N]) -> [R; N] {
+    threads.map(|thread| thread.join().unwrap())
+}
+
 /// What a task says when it leaves its worker.
 enum Step {
     Again,
@@ -91,8 +95,9 @@ impl Task {
         step
     }
 
-    /// As `Run::run_task`. True: the task is done.
-    fn run_on_worker(&self, ready: &Ready, run: impl FnOnce() -> Step) -> bool {
+    /// As `Run::run_task`.
+    fn run_on_worker(&self, run: impl FnOnce() -> Step) {
+        let Home::Workers(ready) = &self.home else { unreachable!() };
         match self.enter(run) {
             Step::Again => {
                 self.state.again();
@@ -107,10 +112,9 @@ impl Task {
             }
             Step::Done => {
                 self.state.done();
-                return true;
+                ready.task_done();
             }
         }
-        false
     }
 
     /// As `Run::live_apart`.
@@ -152,18 +156,20 @@ struct Ready {
     /// `None`: the run is over.
     queue: Mutex<Option<VecDeque<usize>>>,
     arrival: Condvar,
-    /// As in `Core`: how many tasks are scheduled or running.
+    /// As in `Core`: how many tasks are scheduled or running, and how many are not done.
     active: AtomicUsize,
+    live: AtomicUsize,
     /// Whether something outside can make the run move, so that it never stalls.
     outside: bool,
 }
 
 impl Ready {
-    fn new(outside: bool) -> Arc<Self> {
+    fn new(tasks: usize, outside: bool) -> Arc<Self> {
         Arc::new(Ready {
             queue: Mutex::new(Some(VecDeque::new())),
             arrival: Condvar::new(),
             active: AtomicUsize::new(0),
+            live: AtomicUsize::new(tasks),
             outside,
         })
     }
@@ -187,10 +193,16 @@ impl Ready {
         }
     }
 
-    fn close(&self) {
-        let left = unpoisoned(self.queue.lock()).take();
-        assert_eq!(left, Some(VecDeque::new()), "something is queued after the end");
-        self.arrival.notify_all();
+    /// As `Core::task_done`.
+    fn task_done(&self) {
+        let last = self.active.fetch_sub(1, Ordering::SeqCst) == 1;
+        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let left = unpoisoned(self.queue.lock()).take();
+            assert_eq!(left, Some(VecDeque::new()), "a task is queued after its end");
+            self.arrival.notify_all();
+        } else {
+            assert!(!last || self.outside, "the run has stalled");
+        }
     }
 
     /// As `Core::task_waits`.
@@ -228,7 +240,7 @@ impl Parker {
 /// Two notifiers publish something each and notify; `workers` workers run the task until it has
 /// seen both.
 fn two_notifiers(workers: usize, when_it_saw_something: fn() -> Step) {
-    let ready = Ready::new(true);
+    let ready = Ready::new(1, true);
     let task = Task::new(0, Home::Workers(Arc::clone(&ready)));
     let published = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
     let seen_before = Arc::new(AtomicUsize::new(0));
@@ -237,7 +249,7 @@ fn two_notifiers(workers: usize, when_it_saw_something: fn() -> Step) {
         let (published, seen_before) = (Arc::clone(&published), Arc::clone(&seen_before));
         move || {
             while ready.pop().is_some() {
-                let done = task.run_on_worker(&ready, || {
+                task.run_on_worker(|| {
                     let seen = published.iter().filter(|p| p.load(Ordering::Relaxed)).count();
                     let before = seen_before.load(Ordering::Relaxed);
                     assert!(seen >= before, "a run sees less than the one before");
@@ -248,9 +260,6 @@ fn two_notifiers(workers: usize, when_it_saw_something: fn() -> Step) {
                         _ => Step::Wait,
                     }
                 });
-                if done {
-                    ready.close();
-                }
             }
         }
     };
@@ -290,6 +299,394 @@ fn loom_task_that_goes_on_is_queued_once() {
 /// the first one left in it.
 #[test]
 fn loom_task_has_one_worker_at_a_time() {
-    check(3, || two_notifiers(2, || Step::Wait));
-    check(3, || two_notifiers(2, || Step::Again));
+    check(2, || two_notifiers(2, || Step::Wait));
+    check(2, || two_notifiers(2, || Step::Again));
+}
+
+/// What goes wrong otherwise: a notification that comes late puts a task that is over, and has been
+/// dropped, into the ready queue.
+#[test]
+fn loom_task_that_is_done_is_never_queued_again() {
+    check(None, || {
+        let ready = Ready::new(1, true);
+        let task = Task::new(0, Home::Workers(Arc::clone(&ready)));
+        let notifiers = [(); 2].map(|()| {
+            let task = Arc::clone(&task);
+            thread::spawn(move || task.notify())
+        });
+        while ready.pop().is_some() {
+            task.run_on_worker(|| Step::Done);
+        }
+        join(notifiers);
+        assert!(!task.state.is_scheduled());
+        assert_eq!(task.entered.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// What goes wrong otherwise: a task on a thread of its own, which waits by looking at its state,
+/// parks after the last notification and stays parked.
+#[test]
+fn loom_task_on_its_own_thread_is_woken() {
+    check(None, || {
+        let task = Task::apart();
+        let published = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
+        let notifiers = [0, 1].map(|notifier| {
+            let (task, published) = (Arc::clone(&task), Arc::clone(&published));
+            thread::spawn(move || {
+                published[notifier].store(true, Ordering::Relaxed);
+                task.notify();
+            })
+        });
+        task.live_apart(|| match published.iter().all(|p| p.load(Ordering::Relaxed)) {
+            true => Step::Done,
+            false => Step::Wait,
+        });
+        join(notifiers);
+    });
+}
+
+/// Credits with books that are kept relaxed: who takes credit sees who gave it.
+struct Account {
+    credits: Credits<Waker>,
+    given: AtomicUsize,
+    taken: AtomicUsize,
+    closed: AtomicBool,
+}
+
+impl Account {
+    fn new(credits: usize) -> Arc<Self> {
+        let account = Account {
+            credits: Credits::new(credits),
+            given: AtomicUsize::new(credits),
+            taken: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+        };
+        // Loom lets a sequentially consistent load return the initial value even after a
+        // sequentially consistent store, since it does not count the initial one as such. So the
+        // model begins with stores.
+        account.credits.give(0);
+        account.credits.wake_all();
+        Arc::new(account)
+    }
+
+    fn give(&self, credits: usize) {
+        self.given.fetch_add(credits, Ordering::Relaxed);
+        self.credits.give(credits);
+    }
+
+    fn take_or_wait(&self, most: usize, task: &Arc<Task>) -> usize {
+        let taken = self.credits.take_or_wait(most, || Waker(Arc::clone(task)));
+        assert!(taken <= most);
+        let so_far = self.taken.fetch_add(taken, Ordering::Relaxed) + taken;
+        assert!(so_far <= self.given.load(Ordering::Relaxed), "more is taken than was given");
+        taken
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.credits.wake_all();
+    }
+
+    /// When all threads are through: nothing was lost, and nothing came from nowhere.
+    fn balance(&self, left: usize) {
+        let (given, taken) =
+            (self.given.load(Ordering::Relaxed), self.taken.load(Ordering::Relaxed));
+        assert_eq!(self.credits.available(), left);
+        assert_eq!(given - taken, left);
+    }
+}
+
+/// A task of its own that takes credit until it has `need`, or until the account is closed.
+fn taker(account: &Arc<Account>, need: usize, most: usize) -> thread::JoinHandle<usize> {
+    let account = Arc::clone(account);
+    let task = Task::apart();
+    assert!(task.state.notify());
+    thread::spawn(move || {
+        let mut has = 0;
+        task.live_apart(|| {
+            match account.take_or_wait(most.min(need - has), &task) {
+                0 if account.closed.load(Ordering::Relaxed) => return Step::Done,
+                0 => return Step::Wait,
+                taken => has += taken,
+            }
+            if has == need { Step::Done } else { Step::Again }
+        });
+        has
+    })
+}
+
+/// What goes wrong otherwise: credit arrives between the producer's first look and its registration;
+/// the consumer sees no waker, the producer no credit, and both wait.
+#[test]
+fn loom_producer_never_sleeps_beside_credit() {
+    check(None, || {
+        let account = Account::new(0);
+        let producer = taker(&account, 2, 2);
+        account.give(1);
+        account.give(1);
+        assert_eq!(producer.join().unwrap(), 2);
+        account.balance(0);
+    });
+}
+
+/// What goes wrong otherwise: both takers are served the same credit and an edge holds more than
+/// was asked for; or one's registration wipes out the other's, who then sleeps for ever.
+#[test]
+fn loom_two_takers_share_what_was_given() {
+    check(3, || {
+        let account = Account::new(0);
+        let takers = [taker(&account, 1, 1), taker(&account, 1, 1)];
+        account.give(1);
+        account.give(2);
+        assert_eq!(join(takers), [1, 1]);
+        account.balance(1);
+    });
+}
+
+/// What goes wrong otherwise: two consumers give at once, each believes that the other wakes the
+/// producer, and nobody does.
+#[test]
+fn loom_two_givers_wake_one_producer() {
+    check(3, || {
+        let account = Account::new(0);
+        let producer = taker(&account, 2, 1);
+        let other = {
+            let account = Arc::clone(&account);
+            thread::spawn(move || account.give(1))
+        };
+        account.give(1);
+        other.join().unwrap();
+        assert_eq!(producer.join().unwrap(), 2);
+        account.balance(0);
+    });
+}
+
+/// What goes wrong otherwise: an edge is closed while its producer goes to sleep for credit that
+/// will never come, and the producer never learns of it.
+#[test]
+fn loom_waiting_takers_learn_of_the_end() {
+    check(3, || {
+        let account = Account::new(0);
+        let takers = [taker(&account, 1, 1), taker(&account, 1, 1)];
+        account.give(1);
+        account.close();
+        let had = join(takers);
+        account.balance(1 - had.iter().sum::<usize>());
+    });
+}
+
+/// An edge with its two tasks on `workers` workers, as one run: nothing outside can save it.
+///
+/// What goes wrong otherwise: a wake-up that is lost anywhere stalls the run; a task that is not
+/// counted as active while it can still move makes a healthy run fail as stalled; an inbox holds
+/// more than was asked for.
+fn edge(workers: usize, events: usize, max_demand: usize, min_demand: usize) {
+    const PRODUCER: usize = 0;
+    let ready = Ready::new(2, false);
+    let tasks = [0, 1].map(|id| Task::new(id, Home::Workers(Arc::clone(&ready))));
+    let account = Account::new(max_demand);
+    let inbox = Arc::new(Mutex::new(0));
+    let sent = Arc::new(AtomicUsize::new(0));
+    let received = Arc::new(AtomicUsize::new(0));
+    let demand = Arc::new(Mutex::new(Demand::new(max_demand, min_demand)));
+    tasks[PRODUCER].notify();
+    let worker = {
+        let (ready, account, received) =
+            (Arc::clone(&ready), Arc::clone(&account), Arc::clone(&received));
+        move || {
+            let [producer, consumer] = &tasks;
+            let produce = || {
+                let before = sent.load(Ordering::Relaxed);
+                let taken = account.take_or_wait(events - before, producer);
+                if taken == 0 {
+                    return Step::Wait;
+                }
+                sent.store(before + taken, Ordering::Relaxed);
+                {
+                    let mut inbox = unpoisoned(inbox.lock());
+                    *inbox += taken;
+                    assert!(*inbox <= max_demand, "an inbox holds more than was asked for");
+                }
+                consumer.notify();
+                if before + taken == events { Step::Done } else { Step::Again }
+            };
+            let consume = || {
+                let arrived = std::mem::take(&mut *unpoisoned(inbox.lock()));
+                if arrived == 0 {
+                    return Step::Wait;
+                }
+                let so_far = received.load(Ordering::Relaxed) + arrived;
+                received.store(so_far, Ordering::Relaxed);
+                match unpoisoned(demand.lock()).handled(arrived) {
+                    0 => {}
+                    more => account.give(more),
+                }
+                if so_far == events { Step::Done } else { Step::Again }
+            };
+            while let Some(id) = ready.pop() {
+                match id {
+                    PRODUCER => producer.run_on_worker(produce),
+                    _ => consumer.run_on_worker(consume),
+                }
+            }
+        }
+    };
+    let helpers = (1..workers).map(|_| thread::spawn(worker.clone())).collect::<Vec<_>>();
+    worker();
+    for helper in helpers {
+        helper.join().unwrap();
+    }
+    assert_eq!(received.load(Ordering::Relaxed), events);
+    assert_eq!(account.taken.load(Ordering::Relaxed), events);
+}
+
+#[test]
+fn loom_edge_never_stalls() {
+    check(3, || edge(2, 2, 1, 0));
+    check(2, || edge(2, 4, 2, 1));
+}
+
+/// Work for workers that sleep, weaker than any real queue: what is published is only seen early
+/// enough if `Sleep` sees to it.
+struct Work {
+    items: AtomicUsize,
+    taken: AtomicUsize,
+    over: AtomicBool,
+    sleep: Sleep,
+}
+
+impl Work {
+    fn new() -> Arc<Self> {
+        Arc::new(Work {
+            items: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
+            sleep: Sleep::new(),
+        })
+    }
+
+    fn publish(&self) {
+        self.items.fetch_add(1, Ordering::Release);
+        self.sleep.wake_one();
+    }
+
+    fn take(&self) -> bool {
+        let one = |items: usize| items.checked_sub(1);
+        self.items.fetch_update(Ordering::Acquire, Ordering::Relaxed, one).is_ok()
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// As `Core::enter`.
+    fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.sleep.wake_all();
+    }
+
+    fn sleep(&self) {
+        self.sleep.sleep(None, || self.items.load(Ordering::Relaxed) > 0 || self.is_over());
+    }
+
+    /// As `Run::work`: until the run is over, which is when `all` items are taken.
+    fn work(&self, all: usize) {
+        while !self.is_over() {
+            if !self.take() {
+                self.sleep();
+            } else if self.taken.fetch_add(1, Ordering::Relaxed) + 1 == all {
+                self.end();
+            }
+        }
+    }
+
+    /// Takes one item, which keeps this worker busy from then on.
+    fn work_on_one(&self) {
+        while !self.take() {
+            self.sleep();
+        }
+    }
+}
+
+/// Two workers and two threads that publish an item each.
+fn two_sleepers_two_wakers(work_on: fn(&Work)) {
+    let work = Work::new();
+    let wakers = [(); 2].map(|()| {
+        let work = Arc::clone(&work);
+        thread::spawn(move || work.publish())
+    });
+    let sleeper = {
+        let work = Arc::clone(&work);
+        thread::spawn(move || work_on(&work))
+    };
+    work_on(&work);
+    sleeper.join().unwrap();
+    join(wakers);
+    assert_eq!(work.items.load(Ordering::Relaxed), 0);
+    assert_eq!(work.sleep.sleepers(), 0);
+}
+
+/// What goes wrong otherwise: work is published while a worker makes up its mind to sleep; the waker
+/// sees nobody idle, the worker sees no work, and the run hangs. Or the end of the run, which
+/// everybody must hear, is not heard by one.
+#[test]
+fn loom_sleepers_wake_for_work_and_for_the_end() {
+    check(2, || two_sleepers_two_wakers(|work| work.work(2)));
+}
+
+/// What goes wrong otherwise: of two wake-ups one is swallowed, by a worker that did not sleep or
+/// that is awake already, and a worker sleeps beside work while the other is busy for long.
+#[test]
+fn loom_two_wake_ups_wake_two_sleepers() {
+    check(2, || two_sleepers_two_wakers(Work::work_on_one));
+}
+
+/// What goes wrong otherwise: one sleeper alone, with every interleaving, sleeps beside work.
+#[test]
+fn loom_one_sleeper_hears_every_waker() {
+    check(None, || {
+        let work = Work::new();
+        let waker = {
+            let work = Arc::clone(&work);
+            thread::spawn(move || {
+                work.publish();
+                work.publish();
+            })
+        };
+        work.work(2);
+        waker.join().unwrap();
+    });
+}
+
+/// The thread that reads a flow runs the last task itself and sleeps where workers do.
+///
+/// What goes wrong otherwise: the task is notified while its reader goes to sleep, and nobody else
+/// may run it.
+#[test]
+fn loom_reader_wakes_for_its_task() {
+    check(None, || {
+        let (state, sleep) = (Arc::new(TaskState::idle()), Arc::new(Sleep::new()));
+        let published = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
+        let notifiers = [0, 1].map(|notifier| {
+            let (state, sleep) = (Arc::clone(&state), Arc::clone(&sleep));
+            let published = Arc::clone(&published);
+            thread::spawn(move || {
+                published[notifier].store(true, Ordering::Relaxed);
+                if state.notify() {
+                    sleep.wake_all();
+                }
+            })
+        });
+        let mut all = false;
+        while !all {
+            if state.is_scheduled() {
+                state.start();
+                all = published.iter().all(|p| p.load(Ordering::Relaxed));
+                let _scheduled_again = !state.wait();
+            } else {
+                sleep.sleep(None, || state.is_scheduled());
+            }
+        }
+        join(notifiers);
+    });
 }

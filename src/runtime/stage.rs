@@ -21,7 +21,7 @@ pub struct Place {
 /// What the instances of one stage share.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    pub(crate) counters: Arc<StageCounters>,
+    pub(crate) counters: StageCounters,
     /// Started and not yet over.
     live: AtomicUsize,
     started: AtomicUsize,
@@ -29,9 +29,9 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(counters: Arc<StageCounters>) -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Stage {
-            counters,
+            counters: StageCounters::default(),
             live: AtomicUsize::new(0),
             started: AtomicUsize::new(0),
             instances: OnceLock::new(),
@@ -252,6 +252,15 @@ impl Pace {
         self.size
     }
 
+    /// How much to claim of what remains: no more than a fair share where it is worth sharing.
+    pub(crate) fn claim(&self, remaining: usize, instances: usize) -> usize {
+        if self.estimate(remaining) < CLAIM {
+            return self.size;
+        }
+        // A last claim that is too large leaves the other instances without work.
+        self.size.min((remaining / (2 * instances)).max(self.least))
+    }
+
     /// Learns from a claim of so many events that took so long.
     pub(crate) fn learn(&mut self, events: usize, nanos: u64) {
         if events == 0 {
@@ -261,8 +270,8 @@ impl Pace {
         if events < self.size {
             return;
         }
-        self.size = if nanos < CLAIM / 4 {
-            self.size * 4
+        self.size = if nanos < CLAIM / 16 {
+            self.size * 8
         } else if nanos < CLAIM / 2 {
             self.size * 2
         } else if nanos > CLAIM * 2 {

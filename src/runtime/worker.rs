@@ -5,7 +5,7 @@
 //! in a scope or are joined by their owner: none outlives its run.
 
 use super::core::{Core, Cx, Phase};
-use super::task::{Home, Slot, Step, Task};
+use super::task::{Home, Slot, Step, Task, TaskRef};
 use crate::error::{ErrorKind, FlowError};
 use crate::kernel::culprit;
 use crate::sync::unpoisoned;
@@ -22,7 +22,7 @@ pub(crate) struct Run<'env> {
     pub(crate) core: Arc<Core>,
     pub(crate) slots: Vec<Slot<'env>>,
     /// The tasks that were ready at the beginning: those that read the sources.
-    sources: Vec<usize>,
+    sources: Vec<TaskRef>,
 }
 
 /// What a reader needs of a run, whatever it borrows.
@@ -58,7 +58,7 @@ pub(crate) fn on_worker() -> bool {
 }
 
 impl<'env> Run<'env> {
-    pub(crate) fn new(core: Arc<Core>, slots: Vec<Slot<'env>>, sources: Vec<usize>) -> Self {
+    pub(crate) fn new(core: Arc<Core>, slots: Vec<Slot<'env>>, sources: Vec<TaskRef>) -> Self {
         Run { core, slots, sources }
     }
 
@@ -108,8 +108,8 @@ impl<'env> Run<'env> {
     /// Tells the sources to end.
     pub(crate) fn end_sources(&self, phase: Phase) {
         self.core.enter(phase);
-        for &source in &self.sources {
-            self.slots[source].handle.notify();
+        for source in &self.sources {
+            source.notify();
         }
     }
 

@@ -229,7 +229,7 @@ pub(super) fn compile<'env, F, O>(
 fn watch(meter: &Meter, outline: Outline, builder: &Builder<'_>) {
     meter.attach(
         outline.finish(),
-        builder.stage_counters.iter().rev().cloned().collect(),
+        builder.watched_stages.iter().rev().cloned().collect(),
         builder.edge_counters.iter().rev().cloned().collect(),
         Arc::clone(builder.core()),
     );

@@ -174,20 +174,17 @@ fn build<'env, S, M>(
     M: Make<Kernel: Push<S::Item>> + 'env,
 {
     let stage = builder.open_source(&options, site);
-    let shared = Arc::clone(&stage.shared);
-    let tasks = stage.tasks.clone();
     let cursor = Arc::new(Cursor { len: span.positions(), span, next: AtomicUsize::new(0) });
-    builder.fill(stage, 1, make, |at| FromCursor {
+    builder.fill_source(stage, make, |task, stage| FromCursor {
         cursor: Arc::clone(&cursor),
-        stage: Arc::clone(&shared),
-        task: tasks[at].clone(),
+        stage: Arc::clone(stage),
+        task: task.clone(),
         tokens: options.tokens.clone(),
         pace: Pace::new(1, usize::MAX),
         claim: 0..0,
         rest: 0,
         busy: 0,
     });
-    builder.start_with(tasks[0].clone());
 }
 
 #[derive(Debug)]
@@ -222,9 +219,7 @@ impl<S: Span> FromCursor<S> {
             return Err(Pull::End);
         }
         let instances = self.stage.instances().len();
-        // A last claim that is too large leaves the other instances without work.
-        let fair = (remaining / (2 * instances)).max(1);
-        let mut want = self.pace.size().min(fair);
+        let mut want = self.pace.claim(remaining, instances);
         if let Some(tokens) = &self.tokens {
             want = want.min((tokens.available() / (2 * instances)).max(1));
             want = tokens.take_or_wait(want, || self.task.clone());

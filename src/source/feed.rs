@@ -46,23 +46,18 @@ pub(super) fn build_with<'env, T, I, M, C>(
     C: Input<M::Kernel> + 'env,
 {
     let stage = builder.open_source(&options, site);
-    let shared = Arc::clone(&stage.shared);
-    let tasks = stage.tasks.clone();
     let counters = builder.edge_counters();
     let (edge, tokens) = (options.edge(), options.tokens);
-    let pool = Pool::new(edge, tokens, tasks[0].clone(), counters);
-    builder.fill(stage, 1, make, |at| {
-        claimer(Arc::clone(&pool), Arc::clone(&shared), tasks[at].clone())
+    let pool = Pool::new(edge, tokens, stage.tasks[0].clone(), counters);
+    builder.fill(stage, 1, make, |_, task, stage| {
+        claimer(Arc::clone(&pool), Arc::clone(stage), task.clone())
     });
 
     let feeders = inputs.len();
     let feeding = builder.open(&StageOptions::default(), site, feeders);
-    let tasks = feeding.tasks.clone();
+    feeding.tasks.iter().for_each(|task| builder.start_with(task.clone()));
     let mut inputs = inputs.into_iter();
-    builder.fill(feeding, feeders, IntoPoolMake(pool), |_| {
+    builder.fill(feeding, feeders, IntoPoolMake(pool), |_, _, _| {
         inputs.next().expect("one input per feeder")
     });
-    for task in tasks {
-        builder.start_with(task);
-    }
 }

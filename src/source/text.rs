@@ -69,8 +69,6 @@ impl<'a, L: Cut + ?Sized> Node for FromText<'a, L> {
         M: Make<Kernel: Push<&'a L>> + 'env,
     {
         let stage = builder.open_source(&options, self.site);
-        let shared = Arc::clone(&stage.shared);
-        let tasks = stage.tasks.clone();
         let chunks = Arc::new(Claims {
             text: self.text,
             len: self.text.bytes().len(),
@@ -82,17 +80,16 @@ impl<'a, L: Cut + ?Sized> Node for FromText<'a, L> {
             Some(_) => Pace::new(1, usize::MAX),
             None => Pace::new(LEAST, usize::MAX),
         };
-        builder.fill(stage, 1, make, |at| FromChunks {
+        builder.fill_source(stage, make, |task, stage| FromChunks {
             chunks: Arc::clone(&chunks),
-            stage: Arc::clone(&shared),
-            task: tasks[at].clone(),
+            stage: Arc::clone(stage),
+            task: task.clone(),
             tokens: options.tokens.clone(),
             pace: pace(),
             lines: None,
             claimed: 0,
             busy: 0,
         });
-        builder.start_with(tasks[0].clone());
     }
 }
 
@@ -144,8 +141,7 @@ impl<'a, L: Cut + ?Sized> FromChunks<'a, L> {
     fn claim_bytes(&self) -> Result<(&'a L, usize, u64), Pull> {
         let Claims { text, len, next, .. } = &*self.chunks;
         let remaining = len.saturating_sub(next.load(Ordering::Relaxed));
-        let fair = (remaining / (2 * self.stage.instances().len())).max(LEAST);
-        let want = self.pace.size().min(fair);
+        let want = self.pace.claim(remaining, self.stage.instances().len());
         let start = next.fetch_add(want, Ordering::Relaxed);
         if start >= *len {
             return Err(Pull::End);

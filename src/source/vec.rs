@@ -48,13 +48,10 @@ impl<T: Send> Node for FromVec<T> {
         M: Make<Kernel: Push<T>> + 'env,
     {
         let stage = builder.open_source(&options, self.site);
-        let shared = Arc::clone(&stage.shared);
-        let tasks = stage.tasks.clone();
         let counters = builder.edge_counters();
         let pool = Pool::filled(self.vec, options.edge(), options.tokens, counters);
-        builder.fill(stage, 1, make, |at| {
-            FromPool::new(Arc::clone(&pool), Arc::clone(&shared), tasks[at].clone())
+        builder.fill_source(stage, make, |task, stage| {
+            FromPool::new(Arc::clone(&pool), Arc::clone(stage), task.clone())
         });
-        builder.start_with(tasks[0].clone());
     }
 }

@@ -163,7 +163,7 @@ where
         .collect();
     let partitions = open.tasks.len();
     let make = FusedMake { spec: Tables { combine: Arc::new(combine), site }, next: make };
-    builder.fill(open, partitions, make, |at| FromInbox::new(Arc::clone(&inboxes[at])));
+    builder.fill(open, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
     inboxes
 }
 
