@@ -149,6 +149,11 @@ pub struct RoutingHash {
 }
 
 impl RoutingHash {
+    /// A hash whose seed nobody knows.
+    pub(crate) fn secret() -> Self {
+        Self::with_seed(std::collections::hash_map::RandomState::new().build_hasher().finish())
+    }
+
     /// For untrusted keys: a random, secret seed. Runs with different seeds route differently.
     pub(crate) fn with_seed(seed: u64) -> Self {
         Self { seed }

@@ -79,9 +79,17 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
     }
 
     fn aggregated<A>(self, site: Site, aggregator: A) -> Flow<KeyedAggregate<N, X, A>> {
-        let Keyed { flow, key, site: key_site } = self;
+        let Keyed { flow, key, hash, site: key_site } = self;
         let aggregator = Arc::new(aggregator);
-        flow.across(|up, up_stage| KeyedAggregate { up, up_stage, key, key_site, aggregator, site })
+        flow.across(|up, up_stage| KeyedAggregate {
+            up,
+            up_stage,
+            key,
+            hash,
+            key_site,
+            aggregator,
+            site,
+        })
     }
 }
 
@@ -90,6 +98,7 @@ pub struct KeyedAggregate<N, X, A> {
     up: N,
     up_stage: StageOptions,
     key: Arc<X>,
+    hash: RoutingHash,
     key_site: Site,
     aggregator: Arc<A>,
     site: Site,
@@ -101,6 +110,7 @@ impl<N: Clone, X, A> Clone for KeyedAggregate<N, X, A> {
             up: self.up.clone(),
             up_stage: self.up_stage.clone(),
             key: Arc::clone(&self.key),
+            hash: self.hash,
             key_site: self.key_site,
             aggregator: Arc::clone(&self.aggregator),
             site: self.site,
@@ -132,12 +142,20 @@ impl<N: Node, X: KeyOf<N::Item>, A: Aggregator<N::Item>> Node for KeyedAggregate
         Self: 'env,
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
-        let KeyedAggregate { up, up_stage, key, key_site, aggregator, site } = self;
+        let KeyedAggregate { up, up_stage, key, hash, key_site, aggregator, site } = self;
         let combine =
             Merge { aggregator: Arc::clone(&aggregator), types: PhantomData::<fn(N::Item) -> X> };
         let inboxes = build_tables(combine, site, &stage, builder, make);
         let make =
-            PreAggregateMake { inboxes, key, key_site, aggregator, site, types: PhantomData };
+            PreAggregateMake {
+            inboxes,
+            key,
+            hash,
+            key_site,
+            aggregator,
+            site,
+            types: PhantomData,
+        };
         up.build(up_stage, builder, make);
     }
 }
@@ -200,6 +218,7 @@ impl<T, X: KeyOf<T>, A: Aggregator<T>> Combine for Merge<T, X, A> {
 struct PreAggregateMake<T, X: KeyOf<T>, A: Aggregator<T>> {
     inboxes: Inboxes<Merge<T, X, A>>,
     key: Arc<X>,
+    hash: RoutingHash,
     key_site: Site,
     aggregator: Arc<A>,
     site: Site,
@@ -213,6 +232,7 @@ impl<T, X: KeyOf<T>, A: Aggregator<T>> Make for PreAggregateMake<T, X, A> {
         PreAggregate {
             folding: Folding::new(Bins::new(&self.inboxes, place)),
             key: Arc::clone(&self.key),
+            hash: self.hash,
             key_site: self.key_site,
             aggregator: Arc::clone(&self.aggregator),
             site: self.site,
@@ -271,6 +291,7 @@ impl<S, A> Folding<S, A> {
 pub(crate) struct PreAggregate<T, X: KeyOf<T>, A: Aggregator<T>> {
     folding: Folding<X::Stored, A::Acc>,
     key: Arc<X>,
+    hash: RoutingHash,
     key_site: Site,
     aggregator: Arc<A>,
     site: Site,
@@ -324,7 +345,7 @@ impl<T, X: KeyOf<T>, A: Aggregator<T>> Push<T> for PreAggregate<T, X, A> {
             site: &self.site,
             event: &event,
         };
-        visit(&*self.key, &self.key_site, &event, RoutingHash::default(), folder);
+        visit(&*self.key, &self.key_site, &event, self.hash, folder);
     }
 }
 

@@ -42,12 +42,13 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
         F: Fn(&mut A, N::Item) + Send + Sync,
     {
         let site = Site::here("fold");
-        let Keyed { flow, key, site: key_site } = self;
+        let Keyed { flow, key, hash, site: key_site } = self;
         let closures = Arc::new((init, f));
         flow.across(|up, up_stage| KeyedFold {
             up,
             up_stage,
             key,
+            hash,
             key_site,
             closures,
             site,
@@ -61,6 +62,7 @@ pub struct KeyedFold<N, X, I, F, A> {
     up: N,
     up_stage: StageOptions,
     key: Arc<X>,
+    hash: RoutingHash,
     key_site: Site,
     closures: Arc<(I, F)>,
     site: Site,
@@ -73,6 +75,7 @@ impl<N: Clone, X, I, F, A> Clone for KeyedFold<N, X, I, F, A> {
             up: self.up.clone(),
             up_stage: self.up_stage.clone(),
             key: Arc::clone(&self.key),
+            hash: self.hash,
             key_site: self.key_site,
             closures: Arc::clone(&self.closures),
             site: self.site,
@@ -112,12 +115,13 @@ where
         Self: 'env,
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
-        let KeyedFold { up, up_stage, key, key_site, closures, site, types: _ } = self;
+        let KeyedFold { up, up_stage, key, hash, key_site, closures, site, types: _ } = self;
         let combine = FoldEvents { closures, types: PhantomData::<fn(N::Item, X) -> A> };
         let inboxes = build_tables(combine, site, &stage, builder, make);
         let make = ByBinMake::<FoldEvents<N::Item, X, I, F, A>, _, _> {
             inboxes,
             key,
+            hash,
             site: key_site,
             types: PhantomData,
         };
@@ -163,6 +167,7 @@ where
 struct ByBinMake<C: Combine, X, T> {
     inboxes: Inboxes<C>,
     key: Arc<X>,
+    hash: RoutingHash,
     site: Site,
     types: PhantomData<fn(T)>,
 }
@@ -177,7 +182,7 @@ where
 
     fn make(&self, place: &Place) -> ByBin<X, T> {
         let bins = Bins::new(&self.inboxes, place);
-        ByBin { bins, key: Arc::clone(&self.key), site: self.site }
+        ByBin { bins, key: Arc::clone(&self.key), hash: self.hash, site: self.site }
     }
 }
 
@@ -185,6 +190,7 @@ where
 pub(crate) struct ByBin<X: KeyOf<T>, T> {
     bins: Bins<X::Stored, T>,
     key: Arc<X>,
+    hash: RoutingHash,
     site: Site,
 }
 
@@ -228,8 +234,7 @@ impl<X: KeyOf<T>, T: Send> Kernel for ByBin<X, T> {
 impl<X: KeyOf<T>, T: Send> Push<T> for ByBin<X, T> {
     #[inline(always)]
     fn push(&mut self, event: T) {
-        let hash = RoutingHash::default();
-        let (hash, key) = visit(&*self.key, &self.site, &event, hash, TakeKey);
+        let (hash, key) = visit(&*self.key, &self.site, &event, self.hash, TakeKey);
         self.bins.push((hash, key, event));
     }
 }

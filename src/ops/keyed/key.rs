@@ -56,7 +56,25 @@ impl<N: Node> Flow<N> {
     }
 
     fn keyed<X>(self, site: Site, key: X) -> Keyed<N, X> {
-        Keyed { flow: self, key: Arc::new(key), site }
+        Keyed { flow: self, key: Arc::new(key), hash: RoutingHash::default(), site }
+    }
+}
+
+impl<N, X> Keyed<N, X> {
+    /// Hashes keys with a random secret seed, so that whoever chooses the keys cannot make them
+    /// collide. Which partition a key is in, and so the order of results, then differs from run to
+    /// run; by default it never does.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let keys = Flow::from_range(0..100u64).key_by(|x| x % 10).untrusted_keys();
+    /// assert_eq!(keys.count().count()?, 10);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    pub fn untrusted_keys(mut self) -> Self {
+        self.hash = RoutingHash::secret();
+        self
     }
 }
 
@@ -66,12 +84,14 @@ impl<N: Node> Flow<N> {
 pub struct Keyed<N, X> {
     pub(super) flow: Flow<N>,
     pub(super) key: Arc<X>,
+    pub(super) hash: RoutingHash,
     pub(super) site: Site,
 }
 
 impl<N: Clone, X> Clone for Keyed<N, X> {
     fn clone(&self) -> Self {
-        Keyed { flow: self.flow.clone(), key: Arc::clone(&self.key), site: self.site }
+        let (key, hash) = (Arc::clone(&self.key), self.hash);
+        Keyed { flow: self.flow.clone(), key, hash, site: self.site }
     }
 }
 
