@@ -26,6 +26,8 @@ mod sync;
 #[cfg(not(loom))]
 mod text;
 
+#[cfg(all(feature = "indicatif", not(loom)))]
+pub use crate::progress::Progress;
 #[cfg(not(loom))]
 pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
@@ -40,5 +42,3 @@ pub use crate::{
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,
 };
-#[cfg(all(feature = "indicatif", not(loom)))]
-pub use crate::progress::Progress;

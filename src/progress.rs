@@ -116,7 +116,12 @@ mod tests {
     fn other_sources_move_the_bar_by_events() {
         let bar = followed(|meter| {
             let flow = Flow::from_range(0..1_000u64).filter(|x| x % 3 == 0);
-            flow.partition().reduce(|| 0, |n, _| *n += 1).emit_state().observe(meter).run().unwrap();
+            flow.partition()
+                .reduce(|| 0, |n, _| *n += 1)
+                .emit_state()
+                .observe(meter)
+                .run()
+                .unwrap();
         });
         assert_eq!(bar, (1_000, None));
     }

@@ -18,7 +18,9 @@ impl<N: Node> Flow<N> {
     /// use std::sync::atomic::{AtomicU64, Ordering};
     ///
     /// let sum = AtomicU64::new(0);
-    /// Flow::from_range(0..10u64).for_each(|x| drop(sum.fetch_add(x, Ordering::Relaxed)))?;
+    /// Flow::from_range(0..10u64).for_each(|x| {
+    ///     sum.fetch_add(x, Ordering::Relaxed);
+    /// })?;
     /// assert_eq!(sum.into_inner(), 45);
     /// # Ok::<(), flow::FlowError>(())
     /// ```

@@ -19,7 +19,7 @@ impl<N: Node + 'static> Flow<N> {
     /// ```
     /// use flow::Flow;
     ///
-    /// let handle = Flow::from_iter(0u64..).inspect(|x| drop(std::hint::black_box(*x))).start()?;
+    /// let handle = Flow::from_iter(0u64..).map(std::hint::black_box).start()?;
     /// handle.drain();
     /// handle.join()?;
     /// # Ok::<(), flow::FlowError>(())
@@ -39,7 +39,7 @@ impl<N: Node + 'static, S: Sink<N::Item, Part: 'static> + 'static> Job<N, S> {
     /// ```
     /// use flow::Flow;
     ///
-    /// let job = Flow::from_iter(0u64..).to(|x| drop(std::hint::black_box(x)));
+    /// let job = Flow::from_iter(0u64..).map(std::hint::black_box).to(|_| {});
     /// let handle = job.start()?;
     /// handle.drain();
     /// handle.join()?;

@@ -1,8 +1,9 @@
 //! Aggregators: what keyed state folds the events of a key into.
 //!
-//! **Invariant.** All aggregators merge: however the events of a key are divided among accumulators, and in whatever
-//! order these are merged, the result is the same (up to the rounding of floats). This is what allows source instances to
-//! aggregate before they ship, and results not to depend on the number of workers.
+//! **Invariant.** All aggregators merge: however the events of a key are divided among
+//! accumulators, and in whatever order these are merged, the result is the same (up to the rounding
+//! of floats). This is what allows source instances to aggregate before they ship, and results not
+//! to depend on the number of workers.
 
 use super::value::{Number, TotalOrd};
 use std::cmp::Ordering;
@@ -12,35 +13,50 @@ use std::ops::AddAssign;
 
 /// Folds the events of one key into one result, in parts that can be merged.
 ///
-/// [`Aggregates`] makes the usual ones, and a tuple of up to eight aggregators is an aggregator whose output is the
-/// tuple of their outputs. Implement the trait for your own, for instance a sketch or a histogram:
+/// [`Aggregates`] makes the usual ones, and a tuple of up to eight aggregators is an aggregator
+/// whose output is the tuple of their outputs. Implement the trait for your own, for instance a
+/// sketch or a histogram:
 ///
-/// ```ignore
-/// /// Bit `n` is set if an event had length `n`.
+/// ```
+/// use flow::{Aggregator, Flow};
+/// use std::collections::HashMap;
+///
+/// /// Which lengths occur: bit `n` is set where a word had length `n`.
 /// struct Lengths;
 ///
-/// impl flow::Aggregator<&str> for Lengths {
+/// impl<T: AsRef<str>> Aggregator<T> for Lengths {
 ///     type Acc = u64;
 ///     type Output = Vec<u32>;
 ///
-///     fn init(&self) -> u64 { 0 }
-///     fn add(&self, acc: &mut u64, word: &&str) { *acc |= 1 << word.len().min(63); }
-///     fn merge(&self, into: &mut u64, from: u64) { *into |= from; }
-///     fn finish(&self, acc: u64) -> Vec<u32> { (0..64).filter(|n| acc >> n & 1 == 1).collect() }
+///     fn init(&self) -> u64 {
+///         0
+///     }
+///     fn add(&self, acc: &mut u64, word: &T) {
+///         *acc |= 1 << word.as_ref().len().min(63);
+///     }
+///     fn merge(&self, into: &mut u64, from: u64) {
+///         *into |= from;
+///     }
+///     fn finish(&self, acc: u64) -> Vec<u32> {
+///         (0..64).filter(|n| acc >> n & 1 == 1).collect()
+///     }
 /// }
 ///
-/// let lengths = flow::Flow::from_slice(&words)
+/// let words = ["to", "be", "or", "take", "arms"];
+/// let lengths: HashMap<_, _> = Flow::from_slice(&words)
 ///     .key_by(|word| word.chars().next())
 ///     .aggregate(|_| Lengths)
-///     .collect::<HashMap<_, _>>()?;
+///     .collect()?;
+/// assert_eq!(lengths[&Some('t')], [2, 4]);
+/// # Ok::<(), flow::FlowError>(())
 /// ```
 ///
-/// The laws: `merge` is associative and commutative; merging with an untouched `init` changes nothing; adding an event
-/// equals merging an accumulator that was given this event alone. An accumulator is finished only after it, or one that
-/// was merged into it, was given an event.
+/// The laws: `merge` is associative and commutative; merging with an untouched `init` changes
+/// nothing; adding an event equals merging an accumulator that was given this event alone. An
+/// accumulator is finished only after it, or one that was merged into it, was given an event.
 ///
-/// Cost: one `add` per event, and one `merge` for each time the key leaves a source instance. Accumulators lie in tables
-/// beside their keys, so they should be small.
+/// Cost: one `add` per event, and one `merge` for each time the key leaves a source instance.
+/// Accumulators lie in tables beside their keys, so they should be small.
 pub trait Aggregator<T>: Send + Sync {
     /// What is kept for each key (and window).
     type Acc: Send;
@@ -64,12 +80,16 @@ pub trait Aggregator<T>: Send + Sync {
 ///
 /// It exists so that closures need no type annotations. Combine aggregators by a tuple:
 ///
-/// ```ignore
+/// ```
+/// # use std::collections::HashMap;
+/// # struct Event { device: u32, celsius: f64 }
+/// # let events = [(7, 20.0), (8, 4.5), (7, 21.0)].map(|(device, celsius)| Event { device, celsius });
 /// let devices = flow::Flow::from_slice(&events)
 ///     .key_by(|e| e.device)
 ///     .aggregate(|a| (a.count(), a.mean(|e| e.celsius), a.max(|e| e.celsius)))
 ///     .collect::<HashMap<_, _>>()?;
-/// let (count, mean, hottest) = devices[&7];
+/// assert_eq!(devices[&7], (2, 20.5, 21.0));
+/// # Ok::<(), flow::FlowError>(())
 /// ```
 pub struct Aggregates<T>(PhantomData<fn(T)>);
 
@@ -86,9 +106,10 @@ impl<T> Aggregates<T> {
 
     /// The sum of a value: of integers, floats, durations, or any type whose default is its zero.
     ///
-    /// It is kept in the type that the closure returns, and overflows as `+` does: it panics in debug builds, which fails
-    /// the run, and wraps in release builds. So widen small values: `a.sum(|e| u64::from(e.bytes))`. Sums of floats
-    /// may differ in their last digits from run to run, because the order of events does.
+    /// It is kept in the type that the closure returns, and overflows as `+` does: it panics in
+    /// debug builds, which fails the run, and wraps in release builds. So widen small values:
+    /// `a.sum(|e| u64::from(e.bytes))`. Sums of floats may differ in their last digits from run to
+    /// run, because the order of events does.
     #[must_use]
     pub fn sum<V, F>(&self, value: F) -> Sum<F>
     where
@@ -98,14 +119,19 @@ impl<T> Aggregates<T> {
         Sum(value)
     }
 
-    /// The smallest value. Floats are ordered by `total_cmp`: a positive NaN is above infinity, a negative one below
-    /// all. Among equal values any one is kept.
+    /// The smallest value. Floats are ordered by `total_cmp`: a positive NaN is above infinity, a
+    /// negative one below all. Among equal values any one is kept.
     ///
-    /// ```ignore
-    /// let coldest = flow::Flow::from_slice(&events)
+    /// ```
+    /// # use std::collections::HashMap;
+    /// # struct Event { device: u32, celsius: f64, at: u64 }
+    /// # let events = [(7, 9.5, 1), (7, -2.0, 2)].map(|(device, celsius, at)| Event { device, celsius, at });
+    /// let coldest_and_when = flow::Flow::from_slice(&events)
     ///     .key_by(|e| e.device)
-    ///     .aggregate(|a| a.min(|e| (e.celsius, e.at)))    // and when
+    ///     .aggregate(|a| a.min(|e| (e.celsius, e.at)))
     ///     .collect::<HashMap<_, _>>()?;
+    /// assert_eq!(coldest_and_when[&7], (-2.0, 2));
+    /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[must_use]
     pub fn min<V, F>(&self, value: F) -> Min<F>
@@ -128,8 +154,8 @@ impl<T> Aggregates<T> {
 
     /// The arithmetic mean of a number, as `f64`.
     ///
-    /// Values are converted one by one and summed as `f64`, so integers beyond 2⁵³ are rounded, and the last digits may
-    /// differ from run to run where sums are not exact.
+    /// Values are converted one by one and summed as `f64`, so integers beyond 2⁵³ are rounded, and
+    /// the last digits may differ from run to run where sums are not exact.
     #[must_use]
     pub fn mean<V, F>(&self, value: F) -> Mean<F>
     where
@@ -383,12 +409,14 @@ mod tests {
     proptest! {
         #[test]
         fn parts_give_what_the_whole_gives(
-            mut parts in prop::collection::vec(prop::collection::vec(-1000..1000_i32, 0..5), 1..8), one in any::<i32>()
+            mut parts in prop::collection::vec(prop::collection::vec(-1000..1000_i32, 0..5), 1..8),
+            one in any::<i32>(),
         ) {
             parts[0].push(one / 1000);
             let all = parts.concat();
             let (count, sum, min, max, mean) = aggregate(&parts, |a| {
-                (a.count(), a.sum(|e| i64::from(*e)), a.min(|e| *e), a.max(|e| f64::from(*e)), a.mean(|e| *e))
+                let widened = a.sum(|e| i64::from(*e));
+                (a.count(), widened, a.min(|e| *e), a.max(|e| f64::from(*e)), a.mean(|e| *e))
             });
             let expected: i64 = all.iter().map(|&e| i64::from(e)).sum();
             prop_assert_eq!((count, sum), (all.len() as u64, expected));

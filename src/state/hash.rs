@@ -1,34 +1,41 @@
 //! FlowHash v1, the hash that decides which partition owns a key.
 //!
-//! **Invariant.** The hash of a key is a function of the seed and of what the key feeds to [`Hasher`], and of nothing
-//! else: it is the same in every run, process and platform, so that routed state can be stored, resumed and compared.
-//! A change to any number it yields is a new version with a new name. That is why this is our own function: no hash
-//! crate promises stable numbers. Route from the high bits, index tables from the low 32.
+//! **Invariant.** The hash of a key is a function of the seed and of what the key feeds to
+//! [`Hasher`], and of nothing else: it is the same in every run, process and platform, so that
+//! routed state can be stored, resumed and compared. A change to any number it yields is a new
+//! version with a new name. That is why this is our own function: no hash crate promises stable
+//! numbers. Route from the high bits, index tables from the low 32.
 //!
-//! **The algorithm**, complete enough to write another implementation from. All arithmetic is on unsigned 64-bit words
-//! and wraps, all reads are little-endian. `fold(a, b)` multiplies two words to 128 bits and xors the two halves.
-//! `K1 = 9e3779b97f4a7c15`, `K2 = a4093822299f31d1`, `K3 = d1b54a32d192ed03` (hexadecimal). The state is one word `s`
-//! and begins as the seed, `243f6a8885a308d3` unless another is chosen.
+//! **The algorithm**, complete enough to write another implementation from. All arithmetic is on
+//! unsigned 64-bit words and wraps, all reads are little-endian. `fold(a, b)` multiplies two words
+//! to 128 bits and xors the two halves. `K1 = 9e3779b97f4a7c15`, `K2 = a4093822299f31d1`,
+//! `K3 = d1b54a32d192ed03` (hexadecimal). The state is one word `s` and begins as the seed,
+//! `243f6a8885a308d3` unless another is chosen.
 //!
-//! - *An integer* of up to 64 bits is extended to 64 (signed `isize` with its sign, so that `usize` and `isize` are
-//!   alike on all platforms; other signed ones are first taken as unsigned of the same width): `s = fold(s ^ x, K1)`.
-//!   128 bits are two such words, the low one first.
-//! - *A byte string* of `n` bytes: `s = s ^ n * K3`. While more than 16 bytes are left, the next 16, as words `a` and
-//!   `b`, are taken away and mixed in: `s = fold(s ^ a, b ^ K2 ^ rotl(s, 32))`. The end is mixed in the same way
-//!   with two words that cover it, and may overlap what went before:
-//!   `n > 16`: the last 16 bytes of the string. `4 <= n <= 16`: with `d = 4 * (n / 8)` and `r(i)` the four bytes at
-//!   `i`, `a = r(0) << 32 | r(d)` and `b = r(n - 4) << 32 | r(n - 4 - d)`. `1 <= n <= 3`: `a = c(0) << 16 |
-//!   c(n / 2) << 8 | c(n - 1)` with `c(i)` the byte at `i`, and `b = 0`. `n = 0`: both are 0.
+//! - *An integer* of up to 64 bits is extended to 64 (signed `isize` with its sign, so that `usize`
+//!   and `isize` are alike on all platforms; other signed ones are first taken as unsigned of the
+//!   same width): `s = fold(s ^ x, K1)`. 128 bits are two such words, the low one first.
+//! - *A byte string* of `n` bytes: `s = s ^ (n * K3)`. While more than 16 bytes are left, the next
+//!   16, as words `a` and `b`, are taken away and mixed in:
+//!   `s = fold(s ^ a, b ^ K2 ^ rotl(s, 32))`. The end is mixed in the same way with two words that
+//!   cover it, and may overlap what went before: `n > 16`: the last 16 bytes of the string.
+//!   `4 <= n <= 16`: with `d = 4 * (n / 8)` and `r(i)` the four bytes at `i`,
+//!   `a = r(0) << 32 | r(d)` and `b = r(n - 4) << 32 | r(n - 4 - d)`. `1 <= n <= 3`:
+//!   `a = c(0) << 16 | c(n / 2) << 8 | c(n - 1)` with `c(i)` the byte at `i`, and `b = 0`. `n = 0`:
+//!   both are 0.
 //! - *The hash* is `fold(s, K3)`.
 //!
-//! A `str` feeds its bytes and then the integer `ff`; a tuple feeds its parts; an enum its discriminant as an `isize`.
+//! A `str` feeds its bytes and then the integer `ff`; a tuple feeds its parts; an enum its
+//! discriminant as an `isize`.
 //!
-//! The folded multiply and the overlapping reads are the ideas of wyhash. The second factor takes part of the state, so
-//! that with a secret seed nobody can choose a word that makes it zero and thereby wipes out what came before. This
-//! makes collisions hard to aim at; it is not a cryptographic hash.
+//! The folded multiply and the overlapping reads are the ideas of wyhash. The second factor takes
+//! part of the state, so that with a secret seed nobody can choose a word that makes it zero and
+//! thereby wipes out what came before. This makes collisions hard to aim at; it is not a
+//! cryptographic hash.
 //!
-//! Two limits are not ours to lift: a slice of integers feeds its memory, so its hash differs on big-endian platforms,
-//! and what the types of std feed is kept stable by custom, not by promise; the test vectors would show a change.
+//! Two limits are not ours to lift: a slice of integers feeds its memory, so its hash differs on
+//! big-endian platforms, and what the types of std feed is kept stable by custom, not by promise;
+//! the test vectors would show a change.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
@@ -44,12 +51,13 @@ const K3: u64 = 0xd1b5_4a32_d192_ed03;
 /// A [`Hasher`] that computes FlowHash v1, the specified hash that routes keys to partitions.
 ///
 /// Its numbers are the same in every run, on every platform and in every release, unlike those of
-/// [`DefaultHasher`](std::hash::DefaultHasher). Use it to predict where a key goes, or to partition data outside of a
-/// flow in the same way.
+/// [`DefaultHasher`](std::hash::DefaultHasher). Use it to predict where a key goes, or to partition
+/// data outside of a flow in the same way.
 ///
-/// Cost: two multiplications for an integer, three for a string of up to 16 bytes, one more for each further 16.
+/// Cost: two multiplications for an integer, three for a string of up to 16 bytes, one more for
+/// each further 16.
 ///
-/// ```ignore
+/// ```
 /// use flow::FlowHasher;
 /// use std::hash::{Hash, Hasher};
 ///
@@ -63,8 +71,8 @@ pub struct FlowHasher {
 }
 
 impl FlowHasher {
-    /// A hasher with a seed of its own. Against keys that someone chooses to collide, the seed must be random and
-    /// secret; any number will do otherwise.
+    /// A hasher with a seed of its own. Against keys that someone chooses to collide, the seed must
+    /// be random and secret; any number will do otherwise.
     #[must_use]
     pub fn with_seed(seed: u64) -> Self {
         Self { state: seed }
@@ -161,9 +169,7 @@ impl RoutingHash {
 
     #[inline]
     pub(crate) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
-        let mut hasher = self.build_hasher();
-        key.hash(&mut hasher);
-        hasher.finish()
+        self.hash_one(key)
     }
 }
 
@@ -193,8 +199,8 @@ fn mix(state: u64, a: u64, b: u64) -> u64 {
     fold(state ^ a, b ^ K2 ^ state.rotate_left(32))
 }
 
-/// Two words that together cover up to 16 bytes. Lengths 4 to 16 share one path, because a branch that text
-/// mispredicts costs more than the two reads that it would save.
+/// Two words that together cover up to 16 bytes. Lengths 4 to 16 share one path, because a branch
+/// that text mispredicts costs more than the two reads that it would save.
 #[inline]
 fn short(bytes: &[u8]) -> (u64, u64) {
     let length = bytes.len();
@@ -300,7 +306,8 @@ mod tests {
         }
     }
 
-    /// 65,536 keys over 256 cells, 256 expected: a cell off by more than six standard deviations is no accident.
+    /// 65,536 keys over 256 cells, 256 expected: a cell off by more than six standard deviations is
+    /// no accident.
     fn assert_uniform<K: Hash>(name: &str, key: impl Fn(u64) -> K) {
         let hashes: Vec<u64> = (0..1 << 16).map(|i| hash(&key(i))).collect();
         for shift in [0, 8, 12, 24, 32, 48, 56] {
@@ -329,7 +336,8 @@ mod tests {
         assert_uniform("numbered names", |i| format!("user{i}"));
         assert_uniform("numbered paths", |i| format!("/var/lib/data/part-{i:08}.csv"));
         assert_uniform("two letters", |i| {
-            // Strings of any length up to 16 over an alphabet of two, neighbouring in the lowest bit.
+            // Strings of any length up to 16 over an alphabet of two, neighbouring in the lowest
+            // bit.
             (0..16 - i.leading_zeros().saturating_sub(48))
                 .map(|at| if i >> at & 1 == 1 { 'a' } else { '`' })
                 .collect::<String>()

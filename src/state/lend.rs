@@ -1,25 +1,28 @@
 //! Keys that are lent: looked up by reference, stored only when they are new.
 //!
-//! **Invariant.** For one key, `Hash`, `Eq`, [`Lend::is`] and the `Eq` of [`Lend::Stored`] agree: `key.is(&stored)`
-//! holds exactly if `stored` was made from an equal key, and two stored keys are equal exactly if their keys are.
-//! Tables rely on it: source instances compare a lent key with a stored one, partitions two stored ones.
+//! **Invariant.** For one key, `Hash`, `Eq`, [`Lend::is`] and the `Eq` of [`Lend::Stored`] agree:
+//! `key.is(&stored)` holds exactly if `stored` was made from an equal key, and two stored keys are
+//! equal exactly if their keys are. Tables rely on it: source instances compare a lent key with a
+//! stored one, partitions two stored ones.
 
 use compact_str::CompactString;
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Deref;
 
-/// A key that can be lent to keyed state: `str`, `[u8]`, or any value that is `Clone + Hash + Eq + Send`.
+/// A key that can be lent to keyed state: `str`, `[u8]`, or any value that is
+/// `Clone + Hash + Eq + Send`.
 ///
-/// Keyed state looks a lent key up by reference and calls [`store`](Lend::store) only when the key is not yet there,
-/// so that a word seen a million times is copied a few times and not a million.
+/// Keyed state looks a lent key up by reference and calls [`store`](Lend::store) only when the key
+/// is not yet there, so that a word seen a million times is copied a few times and not a million.
 ///
-/// Why not [`ToOwned`]: a new `String` per new key means one allocation in the source instance that saw it first, freed
-/// on another thread by the partition that knows it already, and such frees were half of the run time of a naive
-/// word count. So text is stored as a [`CompactString`] and bytes as [`StoredBytes`]: 24 bytes, which hold up to 24
-/// and 22 bytes without any allocation, and become a `String` or a `Vec<u8>` once, when a result is emitted.
+/// Why not [`ToOwned`]: a new `String` per new key means one allocation in the source instance that
+/// saw it first, freed on another thread by the partition that knows it already, and such frees
+/// were half of the run time of a naive word count. So text is stored as a [`CompactString`] and
+/// bytes as [`StoredBytes`]: 24 bytes, which hold up to 24 and 22 bytes without any allocation, and
+/// become a `String` or a `Vec<u8>` once, when a result is emitted.
 ///
-/// ```ignore
+/// ```
 /// use flow::Lend;
 ///
 /// let stored = "word".store();
@@ -33,8 +36,8 @@ pub trait Lend: Hash + Eq {
     /// What results carry.
     type Owned: Send;
 
-    /// Copies the key, because it is new. Cost: none beyond the copy for up to 24 bytes of text and 22 of bytes, one allocation
-    /// beyond; for other keys that of `clone`.
+    /// Copies the key, because it is new. Cost: none beyond the copy for up to 24 bytes of text and
+    /// 22 of bytes, one allocation beyond; for other keys that of `clone`.
     fn store(&self) -> Self::Stored;
 
     /// Whether `stored` was made from an equal key.
@@ -109,11 +112,13 @@ impl Lend for [u8] {
 
 const INLINE: usize = 22;
 
-/// A byte string as state holds it: 24 bytes, of which up to 22 are the string itself; longer ones are boxed.
+/// A byte string as state holds it: 24 bytes, of which up to 22 are the string itself; longer ones
+/// are boxed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredBytes(Bytes);
 
-/// Short strings are always inline and padded with zeros, so that the derived equality is that of the strings.
+/// Short strings are always inline and padded with zeros, so that the derived equality is that of
+/// the strings.
 #[derive(Clone, PartialEq, Eq)]
 enum Bytes {
     Inline { length: u8, bytes: [u8; INLINE] },
@@ -169,7 +174,9 @@ mod tests {
     proptest! {
         #[test]
         fn lent_keys_and_stored_keys_agree(
-            one in prop::collection::vec(0..2_u8, 0..40), other in prop::collection::vec(0..2_u8, 0..40), cut in 0..40_usize
+            one in prop::collection::vec(0..2_u8, 0..40),
+            other in prop::collection::vec(0..2_u8, 0..40),
+            cut in 0..40_usize,
         ) {
             let prefix = &one[..cut.min(one.len())];
             for other in [&other[..], prefix, &one] {
@@ -182,7 +189,8 @@ mod tests {
 
         #[test]
         fn text_comes_back_as_it_was(one in ".{0,30}", other in ".{0,30}") {
-            prop_assert!(agrees(one.as_str(), &other) && agrees(&one, &other) && agrees(&one.as_str(), &other.as_str()));
+            prop_assert!(agrees(one.as_str(), &other) && agrees(&one, &other));
+            prop_assert!(agrees(&one.as_str(), &other.as_str()));
             prop_assert_eq!(str::into_owned(one.as_str().store()), one);
         }
     }

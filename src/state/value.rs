@@ -1,7 +1,7 @@
 //! What a value must be able to do to be aggregated: be compared, or be a number.
 //!
-//! **Invariant.** [`TotalOrd`] is a total order, so the extreme of some values does not depend on how they were divided
-//! among accumulators.
+//! **Invariant.** [`TotalOrd`] is a total order, so the extreme of some values does not depend on
+//! how they were divided among accumulators.
 
 use std::cmp::{Ordering, Reverse};
 use std::num::NonZero;
@@ -9,12 +9,17 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A type with one total order, in which `min` and `max` compare.
 ///
-/// Why not [`Ord`]: floats have no `Ord`, and the usual wish is the hottest of some temperatures. They are ordered by
-/// `total_cmp` here. For your own type that is `Ord`:
+/// Why not [`Ord`]: floats have no `Ord`, and the usual wish is the hottest of some temperatures.
+/// They are ordered by `total_cmp` here. For your own type that is `Ord`:
 ///
-/// ```ignore
+/// ```
+/// #[derive(PartialEq, Eq, PartialOrd, Ord)]
+/// enum Priority { Low, High }
+///
 /// impl flow::TotalOrd for Priority {
-///     fn total_cmp(&self, other: &Self) -> std::cmp::Ordering { self.cmp(other) }
+///     fn total_cmp(&self, other: &Self) -> std::cmp::Ordering {
+///         self.cmp(other)
+///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(

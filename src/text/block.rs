@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::kinds::Text;
-use super::lines::{Cursor, Lines};
+use super::lines::Cursor;
+#[cfg(test)]
+use super::lines::Lines;
 use super::{Place, ReadError};
 
 /// What becomes of bytes that are not UTF-8.
@@ -44,16 +46,19 @@ impl<C: Text> Block<C> {
         Block { content, input, place, cursor: Cursor::default() }
     }
 
+    #[cfg(test)]
     /// The input's path as given or found; "-" for the standard input.
     pub(crate) fn input(&self) -> &Arc<Path> {
         &self.input
     }
 
+    #[cfg(test)]
     /// Where in the input the block begins.
     pub(crate) fn place(&self) -> Place {
         self.place
     }
 
+    #[cfg(test)]
     /// All lines of the block.
     pub(crate) fn lines(&self) -> Lines<'_, C::Line> {
         Lines::new(self.content.text())

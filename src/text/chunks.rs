@@ -1,9 +1,9 @@
 //! Borrowed text, cut at line ends into chunks that workers claim in any order.
 //!
-//! The cuts come from a fixed grid of byte positions, and a line belongs to the
+//! The cuts come from byte positions that are claimed one after another, and a line belongs to the
 //! chunk that holds its first byte. Which lines a chunk has therefore depends on
-//! the text and the grid alone, so nobody needs to know what the neighbours have
-//! claimed, and the chunks in grid order tile the text exactly. To find its cuts
+//! the text and its claim alone, so nobody needs to know what the neighbours have
+//! claimed, and the chunks in their order tile the text exactly. To find its cuts
 //! a chunk looks at its own bytes and at the rest of its last line; a line longer
 //! than a chunk leaves the chunks it covers empty, and only its own chunk reads
 //! to its end, so all chunks together look at each byte at most twice.
@@ -12,41 +12,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::kinds::{Cut, Text};
-
-/// The chunks of one text: chunk `index` holds the lines that begin in its step.
-#[derive(Debug)]
-pub(crate) struct Chunks<'t, T: ?Sized> {
-    text: &'t T,
-    step: usize,
-}
-
-impl<'t, T: Cut + ?Sized> Chunks<'t, T> {
-    /// A grid over `text` with one cut every `step` bytes; a step of 0 counts as 1.
-    pub(crate) fn new<S: Text<Line = T> + ?Sized>(text: &'t S, step: usize) -> Self {
-        Chunks { text: text.text(), step: step.max(1) }
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.text.bytes().len().div_ceil(self.step)
-    }
-
-    /// The whole lines of chunk `index`; empty when no line begins in it, and
-    /// past the last chunk.
-    pub(crate) fn get(&self, index: usize) -> &'t T {
-        let from = index.saturating_mul(self.step);
-        whole_lines(self.text, from..from.saturating_add(self.step))
-    }
-}
-
-// By hand, because a derived one would ask for `T: Clone`.
-impl<T: ?Sized> Clone for Chunks<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T: ?Sized> Copy for Chunks<'_, T> {}
+use super::kinds::Cut;
 
 /// The lines of `text` whose first byte lies in `range`.
 pub(crate) fn whole_lines<T: Cut + ?Sized>(text: &T, range: Range<usize>) -> &T {
@@ -78,9 +44,10 @@ mod tests {
     use super::super::lines::{Lines, tests::text};
     use super::*;
 
+    /// The lines that begin in each step of a grid.
     fn chunks(text: &str, step: usize) -> Vec<&str> {
-        let grid = Chunks::new(text, step);
-        (0..grid.count()).map(|index| grid.get(index)).collect()
+        let starts = (0..text.len()).step_by(step);
+        starts.map(|start| whole_lines(text, start..start.saturating_add(step))).collect()
     }
 
     #[test]
@@ -95,29 +62,16 @@ mod tests {
     #[test]
     fn grid_positions_inside_a_character_and_out_of_range_are_fine() {
         assert_eq!(chunks("é🦀\né", 1).concat(), "é🦀\né");
-        assert_eq!(chunks("ab", 0), ["ab", ""]);
         assert_eq!(chunks("a\nb", usize::MAX), ["a\nb"]);
-        assert_eq!(Chunks::new("a\nb", 1).get(usize::MAX), "");
-    }
-
-    #[test]
-    fn owners_and_byte_arrays_are_texts() {
-        assert_eq!(Chunks::new(&String::from("a\nb"), 2).get(1), "b");
-        assert_eq!(Chunks::new(b"\xff\nb", 2).get(0), b"\xff\n");
-        assert_eq!(Chunks::new(&vec![1, 10], 2).get(0), [1, 10]);
+        assert_eq!(whole_lines("a\nb", usize::MAX - 1..usize::MAX), "");
     }
 
     proptest! {
         #[test]
-        fn chunks_tile_the_text(text in text(), step in 1_usize..200, late in any::<bool>()) {
-            let grid = Chunks::new(&text, step);
-            let mut claimed: Vec<(usize, &str)> = (0..grid.count()).map(|i| (i, grid.get(i))).collect();
-            if late {
-                claimed = (0..grid.count()).rev().map(|i| (i, grid.get(i))).collect();
-                claimed.sort_unstable();
-            }
-            prop_assert_eq!(claimed.iter().map(|&(_, chunk)| chunk).collect::<String>(), &*text);
-            let lines: Vec<&str> = claimed.iter().flat_map(|&(_, chunk)| Lines::new(chunk)).collect();
+        fn chunks_tile_the_text(text in text(), step in 1_usize..200) {
+            let chunks = chunks(&text, step);
+            prop_assert_eq!(chunks.concat(), &*text);
+            let lines: Vec<&str> = chunks.iter().flat_map(|&chunk| Lines::new(chunk)).collect();
             prop_assert_eq!(lines, text.lines().collect::<Vec<_>>());
         }
     }

@@ -61,7 +61,7 @@ impl Files {
 }
 
 impl Input {
-    fn open_with(&self, limits: Limits, buffer: &mut Vec<u8>) -> Result<Blocks<Source>, ReadError> {
+    pub(super) fn open_with(&self, limits: Limits, buffer: &mut Vec<u8>) -> Result<Blocks<Source>, ReadError> {
         match self {
             Input::File(path, len) => {
                 let file = File::open(path).map_err(|error| failed("open", path, error))?;
@@ -158,7 +158,7 @@ mod tests {
         let path: Arc<Path> = dir.0.join("a").into();
         let input = Input::File(path, None);
         let result =
-            input.open(Limits::default()).and_then(|mut blocks| blocks.next(&mut Vec::new()));
+            input.open_with(Limits::default(), &mut Vec::new()).and_then(|mut blocks| blocks.next(&mut Vec::new()));
         assert!(result.unwrap_err().to_string().contains("a: "));
     }
 }

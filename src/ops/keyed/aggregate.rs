@@ -147,15 +147,7 @@ impl<N: Node, X: KeyOf<N::Item>, A: Aggregator<N::Item>> Node for KeyedAggregate
             Merge { aggregator: Arc::clone(&aggregator), types: PhantomData::<fn(N::Item) -> X> };
         let inboxes = build_tables(combine, site, &stage, builder, make);
         let make =
-            PreAggregateMake {
-            inboxes,
-            key,
-            hash,
-            key_site,
-            aggregator,
-            site,
-            types: PhantomData,
-        };
+            PreAggregateMake { inboxes, key, hash, key_site, aggregator, site, types: PhantomData };
         up.build(up_stage, builder, make);
     }
 }
