@@ -25,6 +25,12 @@ pub trait Operator: Send {
         events.for_each(|event| self.push(event, next));
     }
 
+    /// Handles a whole batch, as its producer made it, and leaves the vector empty.
+    #[inline(always)]
+    fn push_batch<K: Push<Self::Out>>(&mut self, batch: &mut Vec<Self::In>, next: &mut K) {
+        self.push_all(batch.drain(..), next);
+    }
+
     /// Whether something is held that must go before the next event comes.
     fn holds(&self) -> bool {
         false
@@ -155,5 +161,10 @@ where
     #[inline(always)]
     fn push_all<I: Iterator<Item = O::In>>(&mut self, events: I) {
         self.operator.push_all(events, &mut self.next);
+    }
+
+    #[inline(always)]
+    fn push_batch(&mut self, batch: &mut Vec<O::In>) {
+        self.operator.push_batch(batch, &mut self.next);
     }
 }

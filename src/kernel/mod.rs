@@ -54,6 +54,15 @@ pub trait Push<T>: Kernel {
     {
         events.for_each(|event| self.push(event));
     }
+
+    /// Takes a whole batch, as its producer made it, and leaves the vector empty.
+    #[inline(always)]
+    fn push_batch(&mut self, batch: &mut Vec<T>)
+    where
+        Self: Sized,
+    {
+        self.push_all(batch.drain(..));
+    }
 }
 
 /// Makes the kernel of one stage instance: what a chain of operators is compiled into.

@@ -91,16 +91,14 @@ impl<'env, T: Send> Node for Boxed<'env, T> {
 
 /// A kernel that takes batches: what is called dynamically.
 trait BatchKernel<T>: Kernel {
-    fn push_batch(&mut self, batch: &mut Vec<T>);
+    fn take_batch(&mut self, batch: &mut Vec<T>);
 
     fn close_boxed(self: Box<Self>, last: bool);
 }
 
 impl<T, K: Push<T>> BatchKernel<T> for K {
-    fn push_batch(&mut self, batch: &mut Vec<T>) {
-        for event in batch.drain(..) {
-            self.push(event);
-        }
+    fn take_batch(&mut self, batch: &mut Vec<T>) {
+        self.push_batch(batch);
     }
 
     fn close_boxed(self: Box<Self>, last: bool) {
@@ -152,7 +150,7 @@ impl<T> fmt::Debug for Batch<'_, T> {
 impl<T> Batch<'_, T> {
     fn hand_over(&mut self) {
         if !self.staged.is_empty() {
-            self.next.push_batch(&mut self.staged);
+            self.next.take_batch(&mut self.staged);
         }
     }
 }

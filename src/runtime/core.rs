@@ -1,13 +1,11 @@
 //! What all tasks of one run share: the ready queue, the clock, who is alive, how the run ends.
 //!
 //! Invariants:
-//! - `live` counts tasks that were started and are not done; the run is over when it is 0.
-//! - `active` counts tasks that are scheduled or running. Only an active task, a timer or something
-//!   outside (a reader, a notifier held by user code) can make a task active. So when `active` is 0
-//!   and there is none of these while tasks live, nothing can ever move again: the run has stalled,
-//!   and says so instead of hanging.
+//! - The run is over when no task lives. When tasks live and nothing can ever move again (see
+//!   `census`) the run has stalled, and says so instead of hanging.
 //! - The first failure wins; whatever comes later is a consequence of it.
 
+use super::census::Census;
 use super::clock::Clock;
 use super::simulation::Simulation;
 use super::sleep::Sleep;
@@ -34,9 +32,7 @@ pub(crate) struct Core {
     /// Whether somebody watches: only then are busy times measured.
     pub(crate) observed: bool,
     ready: Ready,
-    live: AtomicUsize,
-    active: AtomicUsize,
-    outside: AtomicUsize,
+    census: Census,
     helper_wanted: AtomicBool,
     helpers: AtomicUsize,
     ended_at: AtomicU64,
@@ -148,9 +144,7 @@ impl Core {
             own_threads_allowed: own,
             observed,
             ready,
-            live: AtomicUsize::new(0),
-            active: AtomicUsize::new(0),
-            outside: AtomicUsize::new(0),
+            census: Census::new(),
             helper_wanted: AtomicBool::new(false),
             helpers: AtomicUsize::new(0),
             ended_at: AtomicU64::new(u64::MAX),
@@ -167,7 +161,7 @@ impl Core {
 
     /// Puts a task that was just notified into the hands of whoever runs it.
     pub(crate) fn schedule(&self, task: &TaskRef) {
-        self.active.fetch_add(1, Ordering::SeqCst);
+        self.census.moves();
         self.queue(task);
     }
 
@@ -219,12 +213,11 @@ impl Core {
 
     /// A task begins to count: it must come to its end before the run does.
     pub(crate) fn task_lives(&self) {
-        self.live.fetch_add(1, Ordering::SeqCst);
+        self.census.lives();
     }
 
     pub(crate) fn task_done(&self) {
-        self.active.fetch_sub(1, Ordering::SeqCst);
-        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.census.done() {
             self.finish();
         } else {
             self.fail_if_stalled(0);
@@ -233,34 +226,31 @@ impl Core {
 
     /// A task went idle.
     pub(crate) fn task_waits(&self) {
-        if self.active.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.census.waits() {
             self.fail_if_stalled(0);
         }
     }
 
     /// Something outside the run holds a means to make it move.
     pub(crate) fn outside_enters(&self) {
-        self.outside.fetch_add(1, Ordering::SeqCst);
+        self.census.outside_enters();
     }
 
     pub(crate) fn outside_leaves(&self) {
-        self.outside.fetch_sub(1, Ordering::SeqCst);
+        self.census.outside_leaves();
         self.fail_if_stalled(0);
     }
 
     /// Whether nothing can ever move again by itself, while there is something that should.
     /// `outside` are those outsiders of which the caller knows that they wait too.
     pub(crate) fn is_at_rest(&self, outside: usize) -> bool {
-        self.active.load(Ordering::SeqCst) == 0
-            && self.outside.load(Ordering::SeqCst) <= outside
-            && self.timers.next().is_none()
-            && self.live.load(Ordering::SeqCst) > 0
+        self.census.is_at_rest(outside, || self.timers.next().is_some())
     }
 
     /// Fails the run if it [is at rest](Self::is_at_rest).
     pub(crate) fn fail_if_stalled(&self, outside: usize) {
         if self.is_at_rest(outside) && !self.is_over() {
-            let live = self.live.load(Ordering::SeqCst);
+            let live = self.census.live();
             self.fail(FlowError::new(
                 ErrorKind::Stalled,
                 format!("the run has stalled: {live} tasks wait and nothing can wake them"),
@@ -271,7 +261,7 @@ impl Core {
     /// Wakes the tasks whose time has come. The run counts as active meanwhile: a timer that has
     /// left the heap but not yet woken its task must not look like a stall.
     pub(crate) fn fire_timers(&self, now: u64) {
-        self.active.fetch_add(1, Ordering::SeqCst);
+        self.census.moves();
         self.timers.fire(now);
         self.task_waits();
     }

@@ -314,7 +314,7 @@ impl<T: Send, K: Push<T>> Input<K> for FromInbox<T> {
         match self.receiver.receive() {
             Received::Batch { input, mut events } if events.len() <= room => {
                 let len = events.len();
-                kernel.push_all(events.drain(..));
+                kernel.push_batch(&mut events);
                 self.receiver.handled(input, len, events, cx.delays());
                 Pull::Some(len)
             }

@@ -10,6 +10,7 @@
 //!
 //! Run: `RUSTFLAGS="--cfg loom" cargo test --lib --release loom`.
 
+use super::census::Census;
 use super::credit::{Credits, Demand, Wake};
 use super::sleep::Sleep;
 use super::task_state::TaskState;
@@ -67,7 +68,7 @@ impl Task {
     fn notify(&self) {
         if self.state.notify() {
             if let Home::Workers(ready) = &self.home {
-                ready.active.fetch_add(1, Ordering::SeqCst);
+                ready.census.moves();
             }
             self.queue();
         }
@@ -156,22 +157,14 @@ struct Ready {
     /// `None`: the run is over.
     queue: Mutex<Option<VecDeque<usize>>>,
     arrival: Condvar,
-    /// As in `Core`: how many tasks are scheduled or running, and how many are not done.
-    active: AtomicUsize,
-    live: AtomicUsize,
-    /// Whether something outside can make the run move, so that it never stalls.
-    outside: bool,
+    census: Census,
 }
 
 impl Ready {
-    fn new(tasks: usize, outside: bool) -> Arc<Self> {
-        Arc::new(Ready {
-            queue: Mutex::new(Some(VecDeque::new())),
-            arrival: Condvar::new(),
-            active: AtomicUsize::new(0),
-            live: AtomicUsize::new(tasks),
-            outside,
-        })
+    fn new(tasks: usize, outside: usize) -> Arc<Self> {
+        let census = census(tasks, 0, outside);
+        let queue = Mutex::new(Some(VecDeque::new()));
+        Arc::new(Ready { queue, arrival: Condvar::new(), census })
     }
 
     fn push(&self, task: usize) {
@@ -195,21 +188,34 @@ impl Ready {
 
     /// As `Core::task_done`.
     fn task_done(&self) {
-        let last = self.active.fetch_sub(1, Ordering::SeqCst) == 1;
-        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.census.done() {
             let left = unpoisoned(self.queue.lock()).take();
             assert_eq!(left, Some(VecDeque::new()), "a task is queued after its end");
             self.arrival.notify_all();
         } else {
-            assert!(!last || self.outside, "the run has stalled");
+            self.fail_if_stalled();
         }
     }
 
     /// As `Core::task_waits`.
     fn task_waits(&self) {
-        let last = self.active.fetch_sub(1, Ordering::SeqCst) == 1;
-        assert!(!last || self.outside, "the run has stalled");
+        if self.census.waits() {
+            self.fail_if_stalled();
+        }
     }
+
+    fn fail_if_stalled(&self) {
+        assert!(!self.census.is_at_rest(0, || false), "the run has stalled");
+    }
+}
+
+/// The census of a run of so many tasks, of which so many are active.
+fn census(tasks: usize, active: usize, outside: usize) -> Census {
+    let census = Census::new();
+    (0..tasks).for_each(|_| census.lives());
+    (0..active).for_each(|_| census.moves());
+    (0..outside).for_each(|_| census.outside_enters());
+    census
 }
 
 /// As crossbeam's: an `unpark` before the `park` is not lost.
@@ -240,7 +246,7 @@ impl Parker {
 /// Two notifiers publish something each and notify; `workers` workers run the task until it has
 /// seen both.
 fn two_notifiers(workers: usize, when_it_saw_something: fn() -> Step) {
-    let ready = Ready::new(1, true);
+    let ready = Ready::new(1, 1);
     let task = Task::new(0, Home::Workers(Arc::clone(&ready)));
     let published = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
     let seen_before = Arc::new(AtomicUsize::new(0));
@@ -308,7 +314,7 @@ fn loom_task_has_one_worker_at_a_time() {
 #[test]
 fn loom_task_that_is_done_is_never_queued_again() {
     check(None, || {
-        let ready = Ready::new(1, true);
+        let ready = Ready::new(1, 1);
         let task = Task::new(0, Home::Workers(Arc::clone(&ready)));
         let notifiers = [(); 2].map(|()| {
             let task = Arc::clone(&task);
@@ -329,6 +335,7 @@ fn loom_task_that_is_done_is_never_queued_again() {
 fn loom_task_on_its_own_thread_is_woken() {
     check(None, || {
         let task = Task::apart();
+        task.notify();
         let published = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
         let notifiers = [0, 1].map(|notifier| {
             let (task, published) = (Arc::clone(&task), Arc::clone(&published));
@@ -378,7 +385,10 @@ impl Account {
         let taken = self.credits.take_or_wait(most, || Waker(Arc::clone(task)));
         assert!(taken <= most);
         let so_far = self.taken.fetch_add(taken, Ordering::Relaxed) + taken;
-        assert!(so_far <= self.given.load(Ordering::Relaxed), "more is taken than was given");
+        // What was given is seen in full, what others have taken perhaps too: a plain load could
+        // return less than they have seen.
+        let given = self.given.fetch_add(0, Ordering::Relaxed);
+        assert!(so_far <= given, "more is taken than was given");
         taken
     }
 
@@ -400,7 +410,7 @@ impl Account {
 fn taker(account: &Arc<Account>, need: usize, most: usize) -> thread::JoinHandle<usize> {
     let account = Arc::clone(account);
     let task = Task::apart();
-    assert!(task.state.notify());
+    task.notify();
     thread::spawn(move || {
         let mut has = 0;
         task.live_apart(|| {
@@ -482,7 +492,7 @@ fn loom_waiting_takers_learn_of_the_end() {
 /// more than was asked for.
 fn edge(workers: usize, events: usize, max_demand: usize, min_demand: usize) {
     const PRODUCER: usize = 0;
-    let ready = Ready::new(2, false);
+    let ready = Ready::new(2, 0);
     let tasks = [0, 1].map(|id| Task::new(id, Home::Workers(Arc::clone(&ready))));
     let account = Account::new(max_demand);
     let inbox = Arc::new(Mutex::new(0));
@@ -544,6 +554,85 @@ fn edge(workers: usize, events: usize, max_demand: usize, min_demand: usize) {
 fn loom_edge_never_stalls() {
     check(3, || edge(2, 2, 1, 0));
     check(2, || edge(2, 4, 2, 1));
+}
+
+/// What goes wrong otherwise: two tasks end at the same time, one of them is not active any more but
+/// still lives, and the run, which is about to end, fails as stalled.
+#[test]
+fn loom_run_that_ends_is_not_stalled() {
+    check(None, || {
+        let census = Arc::new(census(2, 2, 0));
+        let end = |census: &Census| {
+            let last = census.done();
+            assert!(last || !census.is_at_rest(0, || false), "the run has stalled");
+            last
+        };
+        let other = {
+            let census = Arc::clone(&census);
+            thread::spawn(move || end(&census))
+        };
+        let last = [end(&census), other.join().unwrap()];
+        assert_eq!(last.iter().filter(|&&last| last).count(), 1, "the run ends once");
+    });
+}
+
+/// One worker's task goes idle while another worker fires a timer; the task that it wakes sets its
+/// timer anew and waits.
+///
+/// What goes wrong otherwise: the first worker sees that nothing is active before the timer fires,
+/// and that no timer is set after it has fired: a healthy run fails as stalled.
+#[test]
+fn loom_timer_that_fires_is_no_stall() {
+    check(None, || {
+        let run = Arc::new((census(2, 1, 0), AtomicBool::new(true)));
+        let wait = |(census, timer): &(Census, AtomicBool)| {
+            let stalled = census.waits() && census.is_at_rest(0, || timer.load(Ordering::SeqCst));
+            assert!(!stalled, "the run has stalled");
+        };
+        let other = {
+            let run = Arc::clone(&run);
+            thread::spawn(move || wait(&run))
+        };
+        let (census, timer) = &*run;
+        // As `Core::fire_timers`.
+        census.moves();
+        timer.store(false, Ordering::SeqCst);
+        census.moves();
+        wait(&run);
+        // The task that was woken.
+        timer.store(true, Ordering::SeqCst);
+        wait(&run);
+        other.join().unwrap();
+    });
+}
+
+/// One worker's task goes idle while user code rings a notifier and drops it; the task that it wakes
+/// finds nothing and waits.
+///
+/// What goes wrong otherwise: the worker sees that nothing is active before the ring, and that nobody
+/// is outside after the drop, and a run that has something to do fails as stalled. Or everybody
+/// leaves it to the others to say that the run has stalled, and it hangs.
+#[test]
+fn loom_stall_is_reported_when_it_is_one() {
+    check(None, || {
+        let run = Arc::new((census(2, 1, 1), AtomicBool::new(false)));
+        let stalled = |(census, at_rest): &(Census, AtomicBool)| {
+            let stalled = census.is_at_rest(0, || false);
+            assert!(!stalled || at_rest.load(Ordering::Relaxed), "a task can still move");
+            stalled
+        };
+        let other = {
+            let run = Arc::clone(&run);
+            thread::spawn(move || run.0.waits() && stalled(&run))
+        };
+        let (census, at_rest) = &*run;
+        census.moves();
+        census.outside_leaves();
+        let mut reported = stalled(&run);
+        at_rest.store(true, Ordering::Relaxed);
+        reported |= census.waits() && stalled(&run);
+        assert!(other.join().unwrap() | reported, "nobody says that the run has stalled");
+    });
 }
 
 /// Work for workers that sleep, weaker than any real queue: what is published is only seen early

@@ -1,5 +1,6 @@
 //! How a compiled flow runs: tasks, edges, credits, workers. Knows no verb. See `README.md`.
 
+pub(crate) mod census;
 #[cfg(not(loom))]
 pub(crate) mod clock;
 #[cfg(not(loom))]

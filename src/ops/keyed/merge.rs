@@ -99,6 +99,24 @@ impl<C: Combine> Operator for PartitionTables<C> {
         });
     }
 
+    /// A batch is of one bin: its table is looked up once, and its probes can be fetched together.
+    fn push_batch<K: Push<C::Out>>(&mut self, batch: &mut Vec<Self::In>, _next: &mut K) {
+        let Some((hash, ..)) = batch.first() else {
+            return;
+        };
+        let bin = self.layout.bin(*hash);
+        debug_assert!(batch.iter().all(|(hash, ..)| self.layout.bin(*hash) == bin));
+        let combine = &*self.spec.combine;
+        let table = &mut self.tables[bin - self.first_bin];
+        guarded(&self.spec.site, || {
+            table.merge(
+                batch,
+                |partial| combine.start(partial),
+                |acc, partial| combine.add(acc, partial),
+            );
+        });
+    }
+
     fn end<K: Push<C::Out>>(&mut self, finish: Finish, next: &mut K) -> bool {
         if finish == Finish::Stopped {
             return true;
