@@ -1,4 +1,60 @@
-//! Flow reads like `Iterator` and runs like a dataflow engine.
+//! Flow reads like [`Iterator`] and runs like a dataflow engine.
+//!
+//! A [`Flow`] is a lazy chain of combinators. A terminal compiles it: all operators between two
+//! exchanges become one fused *stage*, stages run as tasks on a few workers, and every stage asks the
+//! one before it for what it can take. So a chain works alike on a slice, on files larger than memory
+//! and on a source that never ends, in memory that its demands bound.
+//!
+//! ```
+//! use flow::Flow;
+//! use std::collections::HashMap;
+//!
+//! let text = "to be or not to be";
+//! let counts: HashMap<&str, u64> = Flow::from_text(text)
+//!     .flat_map(|line| line.split_whitespace())
+//!     .key_by(|word| *word)
+//!     .count()
+//!     .collect()?;
+//! assert_eq!(counts["to"], 2);
+//! # Ok::<(), flow::FlowError>(())
+//! ```
+//!
+//! # Where to find things
+//!
+//! - Sources are functions of [`Flow`]: [`from_slice`](Flow::from_slice), [`from_vec`](Flow::from_vec),
+//!   [`from_range`](Flow::from_range), [`from_text`](Flow::from_text), [`from_iter`](Flow::from_iter),
+//!   [`from_iters`](Flow::from_iters), [`from_lines`](Flow::from_lines),
+//!   [`from_reader`](Flow::from_reader), [`from_files`](Flow::from_files),
+//!   [`from_channel`](Flow::from_channel), and [`from_stages`](Flow::from_stages) for your own
+//!   [`Producer`]s.
+//! - Per event: [`map`](Flow::map), [`filter`](Flow::filter), [`flat_map`](Flow::flat_map) and their
+//!   kin; [`map_init`](Flow::map_init) keeps a value per instance.
+//! - [`partition`](Flow::partition) and [`reduce`](Flow::reduce) keep one accumulator per partition;
+//!   [`key_by`](Flow::key_by), [`key_by_ref`](Flow::key_by_ref) and [`key_each`](Flow::key_each) give a
+//!   [`Keyed`] flow, whose verbs keep one per key.
+//! - Order: a flow of one source and per-event operators is [`Sequenced`]. [`ordered`](Flow::ordered)
+//!   keeps the source's order over parallel instances, [`take`](Flow::take) needs it.
+//! - Terminals: [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`count`](Flow::count), …;
+//!   [`with_iter`](Flow::with_iter) and `into_iter` give results as they come; [`start`](Flow::start)
+//!   gives a [`Handle`]; [`to`](Flow::to) sends events into your own [`Sink`], and [`run`] runs several
+//!   such jobs as one.
+//! - Seeing: [`explain`](Flow::explain) gives the [`Plan`], a [`Meter`] the [`Metrics`].
+//! - Who runs it: an [`Executor`], threads or a simulation that replays a run from its seed.
+//!
+//! # What holds
+//!
+//! - **Bounded.** Events in flight on an edge never exceed `max_demand`; a source that is
+//!   [`ordered`](Flow::ordered) is never more than `in_flight` ahead of its reader. A closure that
+//!   pushes ([`flat_map_emit`](Flow::flat_map_emit), [`on_trigger`](Reduction::on_trigger)) can be ahead
+//!   by what one call emits.
+//! - **Failures have one cause.** Every terminal returns the first one as a [`FlowError`]: its kind,
+//!   stage, operator and the line of your code. A run that fails emits nothing final and commits no
+//!   sink; everything is dropped and every thread has ended when the terminal returns.
+//! - **Borrowing.** Closures and items may borrow from the stack; only [`start`](Flow::start) and
+//!   `into_iter` ask for `'static`. Items are [`Send`], never `Clone` or `Sync`.
+//! - **No deadlock by nesting.** A flow inside a flow's closure runs inline on that worker; no stage
+//!   runs on another's stack. A run in which nothing can move any more fails with
+//!   [`ErrorKind::Stalled`]. What never returns (a closure, an iterator's `next`) is waited for.
 #![forbid(unsafe_code)]
 
 #[cfg(not(loom))]
