@@ -130,16 +130,10 @@ where
     }
 
     fn end(&mut self, finish: Finish) -> bool {
-        while self.operator.holds() {
-            if self.next.room() == 0 {
-                self.next.resume();
-                if self.next.room() == 0 {
-                    return self.next.closed();
-                }
-            }
-            self.operator.resume(&mut self.next);
+        self.resume();
+        if self.operator.holds() && !self.next.closed() {
+            return false;
         }
-        self.operator.flush(&mut self.next);
         self.operator.end(finish, &mut self.next) && self.next.end(finish)
     }
 

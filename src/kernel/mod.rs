@@ -31,7 +31,8 @@ pub trait Kernel: Send {
     /// time at which what is still staged must go, if there is any.
     fn quiet(&mut self, now: u64) -> Option<u64>;
 
-    /// The input has ended: emits what is left, as far as there is room. True: all is through.
+    /// The input has ended: emits what is left, as far as there is room. True: all is through, or
+    /// nobody wants it.
     fn end(&mut self, finish: Finish) -> bool;
 
     /// The instance is over. `last`: it is the last one of its stage.

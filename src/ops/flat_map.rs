@@ -158,7 +158,11 @@ where
 
     fn resume<K: Push<I::Item>>(&mut self, next: &mut K) {
         while let Some(events) = &mut self.held {
-            if !next.closed() && !emit(&self.spec.site, events, next) {
+            if next.closed() {
+                self.held = None;
+                return self.waiting.clear();
+            }
+            if !emit(&self.spec.site, events, next) {
                 return;
             }
             self.held = None;

@@ -30,8 +30,10 @@ impl<N: Sequenced> Flow<N> {
         self.ordered_for(Site::here("ordered"), None)
     }
 
-    pub(super) fn ordered_for(self, site: Site, most: Option<usize>) -> Flow<Ordered<N>> {
-        self.across(|up, up_stage| Ordered { up, up_stage, most, site })
+    pub(super) fn ordered_for(self, site: Site, wanted: Option<usize>) -> Flow<Ordered<N>> {
+        let mut flow = self.across(|up, up_stage| Ordered { up, up_stage, site });
+        flow.stage.wanted = wanted;
+        flow
     }
 }
 
@@ -40,19 +42,10 @@ impl<N: Sequenced> Flow<N> {
 pub struct Ordered<N> {
     up: N,
     up_stage: StageOptions,
-    /// How many source events are wanted at the least and to begin with, where that is known.
-    most: Option<usize>,
     site: Site,
 }
 
 impl<N: Sequenced> Sequenced for Ordered<N> {}
-
-impl<N: Sequenced> Ordered<N> {
-    fn in_flight(&self, stage: &StageOptions) -> usize {
-        let in_flight = stage.in_flight();
-        self.most.map_or(in_flight, |most| most.clamp(1, in_flight))
-    }
-}
 
 impl<N: Sequenced> Node for Ordered<N> {
     type Item = N::Item;
@@ -60,10 +53,14 @@ impl<N: Sequenced> Node for Ordered<N> {
     const SINGLE: bool = true;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        if N::SINGLE {
+            outline.operator(self.site);
+            return self.up.describe(&self.up_stage.clone().absorb(stage.clone()), outline);
+        }
         outline.instances(1);
         outline.operator(self.site);
         let mut edge = stage.edge();
-        edge.max_demand = self.in_flight(stage);
+        edge.max_demand = stage.in_flight();
         edge.min_demand = 0;
         edge.batch = edge.batch.min(edge.max_demand);
         outline.edge_from(&self.up_stage, "in order", edge);
@@ -75,7 +72,11 @@ impl<N: Sequenced> Node for Ordered<N> {
         Self: 'env,
         M: Make<Kernel: Push<N::Item>> + 'env,
     {
-        let in_flight = self.in_flight(&stage);
+        if N::SINGLE {
+            // In order already, and in one instance: there is nothing to do.
+            return self.up.build(self.up_stage.absorb(stage), builder, make);
+        }
+        let in_flight = stage.in_flight();
         let open = builder.open(&stage, self.site, 1);
         // What the reader holds for itself counts too.
         let tokens = in_flight - builder.held_by_reader(in_flight, open.tasks[0].id());

@@ -286,7 +286,7 @@ where
             self.emitting = Some(emitted);
         }
         match &mut self.emitting {
-            Some(emitting) => super::flat_map::emit(site, emitting, next),
+            Some(emitting) => super::flat_map::emit(site, emitting, next) || next.closed(),
             None => true,
         }
     }

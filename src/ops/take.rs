@@ -4,7 +4,7 @@ use super::Flow;
 use super::node::{KeepsOrder, Node, Sequenced, Then};
 use super::ordered::Ordered;
 use crate::error::Site;
-use crate::kernel::{Operator, Push, Spec};
+use crate::kernel::{Finish, Operator, Push, Spec};
 use crate::runtime::Place;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -131,7 +131,8 @@ impl<T: Send> Operator for TakeAnyInstance<T> {
     }
 
     fn holds(&self) -> bool {
-        self.staged.len() >= BATCH || (self.staged.len() >= self.left.load(Ordering::Relaxed))
+        let most = self.left.load(Ordering::Relaxed).min(BATCH);
+        !self.staged.is_empty() && self.staged.len() >= most
     }
 
     fn resume<K: Push<T>>(&mut self, next: &mut K) {
@@ -144,6 +145,11 @@ impl<T: Send> Operator for TakeAnyInstance<T> {
 
     fn closed(&self) -> bool {
         self.left.load(Ordering::Relaxed) == 0
+    }
+
+    fn end<K: Push<T>>(&mut self, _finish: Finish, next: &mut K) -> bool {
+        self.flush(next);
+        self.staged.is_empty() || next.closed()
     }
 
     fn flush<K: Push<T>>(&mut self, next: &mut K) {

@@ -27,6 +27,8 @@ pub struct StageOptions {
     pub(crate) in_flight: Option<usize>,
     pub(crate) linger: Option<Duration>,
     pub(crate) name: Option<Cow<'static, str>>,
+    /// How many results of this stage are wanted, where that is known: a bound of `in_flight`.
+    pub(crate) wanted: Option<usize>,
     /// The tokens of the ordered region that this stage is in, taken by its source.
     pub(crate) tokens: Option<Arc<Credits<TaskRef>>>,
 }
@@ -51,7 +53,24 @@ impl StageOptions {
 
     /// How far the source of an ordered region may be ahead of its reader.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.unwrap_or(MAX_DEMAND)
+        let in_flight = self.in_flight.unwrap_or(MAX_DEMAND);
+        // A few for every core, so that it stays parallel where most events are filtered out.
+        let wanted = self.wanted.map(|wanted| wanted.max(2 * parallelism()));
+        wanted.map_or(in_flight, |wanted| wanted.min(in_flight))
+    }
+
+    /// The options of a stage that turns out to be part of this one: what was set last counts.
+    pub(crate) fn absorb(self, later: StageOptions) -> StageOptions {
+        StageOptions {
+            stages: later.stages.or(self.stages),
+            max_demand: later.max_demand.or(self.max_demand),
+            min_demand: later.min_demand.or(self.min_demand),
+            in_flight: later.in_flight.or(self.in_flight),
+            linger: later.linger.or(self.linger),
+            name: later.name.or(self.name),
+            wanted: later.wanted.or(self.wanted),
+            tokens: later.tokens.or(self.tokens),
+        }
     }
 
     /// Why the demand that is set cannot be, if it cannot.

@@ -466,9 +466,11 @@ impl<T: Send> Kernel for IntoPool<T> {
             self.hand_over();
             self.at_once = true;
         }
-        if self.allowance == 0 {
-            self.allowance = self.credits.take_or_wait(usize::MAX, || self.task.clone());
-        }
+        // All that has been asked for by now, also where some of it was left before.
+        self.allowance += match self.allowance {
+            0 => self.credits.take_or_wait(usize::MAX, || self.task.clone()),
+            _ => self.credits.take_up_to(usize::MAX),
+        };
         self.allowance
     }
 

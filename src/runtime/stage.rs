@@ -164,8 +164,9 @@ where
                         room = kernel.room();
                     }
                     if kernel.closed() {
+                        // What was wanted is there: it still has to go on its way.
                         self.input.cancel();
-                        self.ending = Ending::Closing;
+                        self.ending = Ending::Emitting;
                         continue;
                     }
                     if room == 0 {
@@ -197,7 +198,7 @@ where
                         Phase::Stopping => Finish::Stopped,
                         _ => Finish::Complete,
                     };
-                    if !kernel.end(finish) && !kernel.closed() {
+                    if !kernel.end(finish) {
                         return Step::Wait;
                     }
                     self.ending = Ending::Closing;

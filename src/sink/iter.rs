@@ -178,6 +178,7 @@ struct Reading<T> {
     at_hand: VecDeque<T>,
     /// The batch at hand: its producer and its size, for which credit is due when it is read.
     batch: Option<(usize, usize)>,
+    ended: bool,
 }
 
 /// Where the reader finds results.
@@ -190,7 +191,7 @@ enum Results<T> {
 
 impl<T> Reading<T> {
     fn new(results: Results<T>) -> Self {
-        Reading { results, at_hand: VecDeque::new(), batch: None }
+        Reading { results, at_hand: VecDeque::new(), batch: None, ended: false }
     }
 
     fn next(&mut self, threads: &dyn Spawn) -> Option<T> {
@@ -199,9 +200,12 @@ impl<T> Reading<T> {
                 return Some(event);
             }
             let run = threads.run();
-            if run.core().has_failed() {
+            if self.ended || run.core().has_failed() {
+                self.ended = true;
                 return None;
             }
+            // Looked at before the results: what came before the end is read after it, too.
+            let over = run.core().is_over();
             match &mut self.results {
                 Results::Inbox(receiver) => {
                     if let Some((input, events)) = self.batch.take() {
@@ -214,8 +218,8 @@ impl<T> Reading<T> {
                             self.at_hand = VecDeque::from(events);
                             continue;
                         }
-                        Received::End => return None,
-                        Received::Nothing => {}
+                        Received::End => self.ended = true,
+                        Received::Nothing => self.ended = over,
                     }
                 }
                 Results::Shelf { shelf, task } => {
@@ -223,8 +227,9 @@ impl<T> Reading<T> {
                     if !self.at_hand.is_empty() {
                         continue;
                     }
-                    if shelf.ended.load(Ordering::SeqCst) {
-                        return None;
+                    if over || shelf.ended.load(Ordering::SeqCst) {
+                        self.ended = true;
+                        continue;
                     }
                     if !shelf.asked.swap(true, Ordering::Relaxed) {
                         run.notify(*task);
@@ -234,7 +239,7 @@ impl<T> Reading<T> {
                     }
                 }
             }
-            if !run.step(threads) && !self.may_go_on(threads) {
+            if !self.ended && !run.step(threads) && !self.may_go_on(threads) {
                 run.wait(&|| self.may_go_on(threads));
             }
         }

@@ -61,7 +61,11 @@ impl Files {
 }
 
 impl Input {
-    pub(super) fn open_with(&self, limits: Limits, buffer: &mut Vec<u8>) -> Result<Blocks<Source>, ReadError> {
+    pub(super) fn open_with(
+        &self,
+        limits: Limits,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Blocks<Source>, ReadError> {
         match self {
             Input::File(path, len) => {
                 let file = File::open(path).map_err(|error| failed("open", path, error))?;
@@ -157,8 +161,9 @@ mod tests {
         let dir = Dir::with(&["a/b"]);
         let path: Arc<Path> = dir.0.join("a").into();
         let input = Input::File(path, None);
-        let result =
-            input.open_with(Limits::default(), &mut Vec::new()).and_then(|mut blocks| blocks.next(&mut Vec::new()));
+        let result = input
+            .open_with(Limits::default(), &mut Vec::new())
+            .and_then(|mut blocks| blocks.next(&mut Vec::new()));
         assert!(result.unwrap_err().to_string().contains("a: "));
     }
 }
