@@ -69,7 +69,7 @@ impl Watched {
     fn metrics(&self) -> Metrics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let names = self.plan.stages().iter().enumerate().map(|(number, stage)| {
-            let first = stage.operators.first().map_or("", |(operator, _)| operator);
+            let first = stage.operators.first().map_or("claim", |(operator, _)| operator);
             stage.name.clone().unwrap_or_else(|| format!("{}: {first}", number + 1))
         });
         let counters = self.stages.iter().map(|stage| &stage.counters);

@@ -21,6 +21,17 @@ pub trait Kernel: Send {
     /// Goes on with what is held, as far as there is room behind.
     fn resume(&mut self) {}
 
+    /// How many events may be pushed now, once everything that can go on has gone on.
+    fn make_room(&mut self) -> usize {
+        match self.room() {
+            0 => {
+                self.resume();
+                self.room()
+            }
+            room => room,
+        }
+    }
+
     /// Whether nothing downstream wants anything any more.
     fn closed(&self) -> bool;
 

@@ -182,7 +182,7 @@ pub(super) fn emit<I: Iterator, K: Push<I::Item>>(
     next: &mut K,
 ) -> bool {
     loop {
-        let room = next.room();
+        let room = next.make_room();
         if room == 0 {
             return false;
         }
@@ -292,7 +292,7 @@ pub(crate) struct Emit<F, U, K> {
 impl<F, U, K: Push<U>> Emit<F, U, K> {
     fn hand_on(&mut self) {
         while !self.emitted.is_empty() {
-            let room = self.next.room().min(self.emitted.len());
+            let room = self.next.make_room().min(self.emitted.len());
             if room == 0 {
                 if self.next.closed() {
                     self.emitted.clear();

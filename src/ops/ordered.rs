@@ -82,6 +82,10 @@ impl<N: Sequenced> Node for Ordered<N> {
         let tokens = in_flight - builder.held_by_reader(in_flight, open.tasks[0].id());
         let tokens = Arc::new(Credits::new(tokens));
         let reorder = Reorder::new(open.tasks[0].clone(), Arc::clone(&tokens));
+        if stage.wanted == Some(0) {
+            // Nothing will wake it, but it has to say that it wants nothing.
+            builder.start_with(open.tasks[0].clone());
+        }
         builder.fill(open, 1, make, |_, _, _| FromOrder::new(Arc::clone(&reorder)));
         let mut up_stage = self.up_stage;
         up_stage.tokens = Some(tokens);

@@ -153,7 +153,7 @@ impl<T: Send> Operator for TakeAnyInstance<T> {
     }
 
     fn flush<K: Push<T>>(&mut self, next: &mut K) {
-        let wanted = self.staged.len().min(next.room());
+        let wanted = self.staged.len().min(next.make_room());
         if wanted == 0 {
             return;
         }

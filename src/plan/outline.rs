@@ -104,6 +104,9 @@ impl fmt::Display for Plan {
             if let Some(name) = &stage.name {
                 write!(f, " {name}:")?;
             }
+            if stage.operators.is_empty() {
+                write!(f, " claim")?;
+            }
             for (at, (operator, _)) in stage.operators.iter().enumerate() {
                 write!(f, "{}{operator}", if at == 0 { " " } else { " → " })?;
             }

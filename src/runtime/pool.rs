@@ -20,6 +20,7 @@ use super::task::TaskRef;
 use super::worker::WORTH_A_THREAD;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::sync::unpoisoned;
+use crossbeam_channel::{Receiver, Sender};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -49,6 +50,8 @@ struct Queue<T> {
     idle: Vec<TaskRef>,
     spare: Vec<VecDeque<T>>,
     ended: bool,
+    /// Dropped when nobody claims any more: what a feeder that is blocked selects on.
+    halt: Option<Sender<()>>,
 }
 
 #[derive(Debug)]
@@ -178,8 +181,15 @@ impl<T> Pool<T> {
         }
     }
 
+    /// A channel that closes when nobody claims any more.
+    pub(crate) fn halt(&self) -> Receiver<()> {
+        let (sender, receiver) = crossbeam_channel::bounded(0);
+        unpoisoned(self.queue.lock()).halt = Some(sender);
+        receiver
+    }
+
     /// All feeders are through.
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         let idle = {
             let mut queue = unpoisoned(self.queue.lock());
             queue.ended = true;
@@ -198,6 +208,7 @@ impl<T> Pool<T> {
             self.counters.dropped_held(queue.len);
             queue.len = 0;
             queue.segments.clear();
+            queue.halt = None;
             let mut told = std::mem::take(&mut queue.idle);
             told.extend(queue.feeders.iter().map(|feeder| feeder.task.clone()));
             told
@@ -205,6 +216,13 @@ impl<T> Pool<T> {
         for task in told {
             task.notify();
         }
+    }
+}
+
+impl<T> Drop for Pool<T> {
+    fn drop(&mut self) {
+        // What a run that ended early left here.
+        self.counters.dropped_held(unpoisoned(self.queue.get_mut()).len);
     }
 }
 
@@ -220,6 +238,7 @@ impl<T> Default for Queue<T> {
             idle: Vec::new(),
             spare: Vec::new(),
             ended: false,
+            halt: None,
         }
     }
 }

@@ -158,11 +158,7 @@ where
         loop {
             match self.ending {
                 Ending::NotYet => {
-                    let mut room = kernel.room();
-                    if room == 0 {
-                        kernel.resume();
-                        room = kernel.room();
-                    }
+                    let room = kernel.make_room();
                     if kernel.closed() {
                         // What was wanted is there: it still has to go on its way.
                         self.input.cancel();

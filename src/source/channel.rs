@@ -6,7 +6,7 @@ use crate::kernel::{Make, Push};
 use crate::ops::{ByReference, Flow, Node, Sequenced};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
-use crate::runtime::pool::IntoPool;
+use crate::runtime::pool::{IntoPool, Pool};
 use crate::runtime::stage::{Input, Pull};
 use crossbeam_channel::{Receiver, TryRecvError, select_biased};
 
@@ -50,16 +50,18 @@ impl<T: Send> Node for FromChannel<T> {
         Self: 'env,
         M: Make<Kernel: Push<T>> + 'env,
     {
-        let halt = builder.core().halt();
-        let input = Messages { receiver: self.receiver, halt };
-        feed::build(vec![input], self.site, stage, builder, make);
+        let (receiver, run_ends) = (self.receiver, builder.core().halt());
+        let input = |pool: &Pool<T>| vec![Messages { receiver, run_ends, unwanted: pool.halt() }];
+        feed::build(input, self.site, stage, builder, make);
     }
 }
 
 struct Messages<T> {
     receiver: Receiver<T>,
-    /// Closes when the run wants no more.
-    halt: Receiver<()>,
+    /// Closes when sources must end.
+    run_ends: Receiver<()>,
+    /// Closes when nobody wants more messages.
+    unwanted: Receiver<()>,
 }
 
 impl<T: Send> Input<IntoPool<T>> for Messages<T> {
@@ -77,7 +79,8 @@ impl<T: Send> Input<IntoPool<T>> for Messages<T> {
                 }
                 Err(_) => {
                     let received = select_biased! {
-                        recv(self.halt) -> _ => return Pull::End,
+                        recv(self.run_ends) -> _ => return Pull::End,
+                        recv(self.unwanted) -> _ => return Pull::End,
                         recv(self.receiver) -> event => event,
                     };
                     match received {

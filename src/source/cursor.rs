@@ -187,6 +187,15 @@ fn build<'env, S, M>(
     });
 }
 
+/// Claims up to `want` of `len` positions. The counter never passes `len`, so it cannot wrap.
+pub(super) fn claim(next: &AtomicUsize, len: usize, want: usize) -> (usize, usize) {
+    let end = |start: usize| start + want.min(len - start);
+    let claimed = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |start| {
+        (start < len).then(|| end(start))
+    });
+    claimed.map_or((len, len), |start| (start, end(start)))
+}
+
 #[derive(Debug)]
 struct Cursor<S> {
     span: S,
@@ -227,8 +236,8 @@ impl<S: Span> FromCursor<S> {
                 return Err(Pull::Wait);
             }
         }
-        let start = self.cursor.next.fetch_add(want, Ordering::Relaxed).min(self.cursor.len);
-        let end = (start + want).min(self.cursor.len);
+        let Cursor { next, len, .. } = &*self.cursor;
+        let (start, end) = claim(next, *len, want);
         if let Some(tokens) = &self.tokens
             && end - start < want
         {

@@ -18,7 +18,7 @@ pub(super) fn describe(stage: &StageOptions, feeders: usize, site: Site, outline
 
 /// Builds the feeding stage, one instance per input, and the stage that claims what they feed.
 pub(super) fn build<'env, T, I, M>(
-    inputs: Vec<I>,
+    inputs: impl FnOnce(&Pool<T>) -> Vec<I>,
     site: Site,
     options: StageOptions,
     builder: &mut Builder<'env>,
@@ -33,7 +33,7 @@ pub(super) fn build<'env, T, I, M>(
 
 /// As [`build`], with another input in place of [`FromPool`].
 pub(super) fn build_with<'env, T, I, M, C>(
-    inputs: Vec<I>,
+    inputs: impl FnOnce(&Pool<T>) -> Vec<I>,
     site: Site,
     options: StageOptions,
     builder: &mut Builder<'env>,
@@ -49,11 +49,15 @@ pub(super) fn build_with<'env, T, I, M, C>(
     let counters = builder.edge_counters();
     let (edge, tokens) = (options.edge(), options.tokens);
     let pool = Pool::new(edge, tokens, stage.tasks[0].clone(), counters);
-    builder.fill(stage, 1, make, |_, task, stage| {
+    builder.fill_source(stage, make, |task, stage| {
         claimer(Arc::clone(&pool), Arc::clone(stage), task.clone())
     });
 
+    let inputs = inputs(&pool);
     let feeders = inputs.len();
+    if feeders == 0 {
+        return pool.end();
+    }
     let feeding = builder.open(&StageOptions::default(), site, feeders);
     feeding.tasks.iter().for_each(|task| builder.start_with(task.clone()));
     let mut inputs = inputs.into_iter();

@@ -261,15 +261,20 @@ impl<S: BlockSource> Lending<TextLines<S>> for FromBlock {
         let spare = Arc::new(Mutex::new(Vec::new()));
         let reading = Reading { source, spare: Arc::clone(&spare), site, started: false };
         let stage = blocks_of(stage);
-        feed::build_with(vec![reading], site, stage, builder, make, |pool, stage, task| {
-            FromBlocks {
+        feed::build_with(
+            |_| vec![reading],
+            site,
+            stage,
+            builder,
+            make,
+            |pool, stage, task| FromBlocks {
                 blocks: FromPool::new(pool, stage, task),
                 block: None,
                 encoding,
                 spare: Arc::clone(&spare),
                 site,
-            }
-        });
+            },
+        );
     }
 }
 
@@ -432,7 +437,7 @@ impl<R: Read + Send> Node for FromReader<R> {
         M: Make<Kernel: Push<Vec<u8>>> + 'env,
     {
         let input = Bytes { reader: self.reader, site: self.site };
-        feed::build(vec![input], self.site, stage, builder, make);
+        feed::build(|_| vec![input], self.site, stage, builder, make);
     }
 }
 

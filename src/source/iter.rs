@@ -89,7 +89,7 @@ impl<I: Iterator<Item: Send> + Send, S: Send> Node for FromIter<I, S> {
     {
         let site = self.site;
         let inputs = self.iters.into_iter().map(|iter| FromOneIter { iter: Some(iter), site });
-        feed::build(inputs.collect(), site, stage, builder, make);
+        feed::build(|_| inputs.collect(), site, stage, builder, make);
     }
 }
 

@@ -179,7 +179,7 @@ impl<P: Producer> Node for FromStages<P> {
             notified: false,
             site,
         });
-        feed::build(inputs.collect(), site, stage, builder, make);
+        feed::build(|_| inputs.collect(), site, stage, builder, make);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Borrowed text: instances claim chunks, cut at line ends.
 
+use super::cursor::claim;
 use crate::error::Site;
 use crate::kernel::{Make, Mark, Push};
 use crate::ops::{ByReference, Flow, Node, Sequenced};
@@ -142,11 +143,10 @@ impl<'a, L: Cut + ?Sized> FromChunks<'a, L> {
         let Claims { text, len, next, .. } = &*self.chunks;
         let remaining = len.saturating_sub(next.load(Ordering::Relaxed));
         let want = self.pace.claim(remaining, self.stage.instances().len());
-        let start = next.fetch_add(want, Ordering::Relaxed);
-        if start >= *len {
+        let (start, end) = claim(next, *len, want);
+        if start == end {
             return Err(Pull::End);
         }
-        let end = (start + want).min(*len);
         Ok((whole_lines(*text, start..end), end - start, start as u64))
     }
 

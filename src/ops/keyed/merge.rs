@@ -124,13 +124,9 @@ impl<C: Combine> Operator for PartitionTables<C> {
         loop {
             if let Some(entries) = &mut self.emitting {
                 loop {
-                    let room = next.room();
+                    let room = next.make_room();
                     if room == 0 {
-                        next.resume();
-                        if next.room() == 0 {
-                            return next.closed();
-                        }
-                        continue;
+                        return next.closed();
                     }
                     let mut given = 0;
                     for (key, acc) in entries.by_ref().take(room) {
