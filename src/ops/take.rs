@@ -153,21 +153,21 @@ impl<T: Send> Operator for TakeAnyInstance<T> {
     }
 
     fn flush<K: Push<T>>(&mut self, next: &mut K) {
-        let wanted = self.staged.len().min(next.make_room());
-        if wanted == 0 {
-            return;
-        }
-        let mut share = 0;
-        // The closure only computes, so the last value that it computed is the one that was stored.
-        let _ = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            share = wanted.min(left);
-            Some(left - share)
-        });
-        for event in self.staged.drain(..share) {
-            next.push(event);
-        }
-        if self.closed() {
-            self.staged.clear();
+        while !self.staged.is_empty() {
+            let wanted = self.staged.len().min(next.make_room());
+            if wanted == 0 {
+                return;
+            }
+            let mut share = 0;
+            // The closure only computes: what it computed last is what was stored.
+            let _ = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                share = wanted.min(left);
+                Some(left - share)
+            });
+            next.push_all(self.staged.drain(..share));
+            if self.closed() {
+                self.staged.clear();
+            }
         }
     }
 }

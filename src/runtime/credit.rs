@@ -9,6 +9,8 @@
 //! Several producers may take from one object (the tokens of an ordered region); none is served
 //! more than was given.
 
+#[cfg(all(test, not(loom)))]
+use super::fault_tests::Fault;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, unpoisoned};
 
 /// Something that can be told that credit arrived.
@@ -75,6 +77,8 @@ impl<W: Wake + PartialEq> Credits<W> {
 
     /// Adds credits and wakes whoever waits for them.
     pub(crate) fn give(&self, credits: usize) {
+        #[cfg(all(test, not(loom)))]
+        let credits = Fault::misgive(credits);
         self.available.fetch_add(credits, Ordering::SeqCst);
         if self.waited_for.load(Ordering::SeqCst) {
             self.wake_all();

@@ -8,6 +8,8 @@
 
 use super::core::{Core, Cx};
 use super::credit::{Credits, Demand, Wake};
+#[cfg(test)]
+use super::fault_tests::Fault;
 use super::meter::EdgeCounters;
 use super::stage::{Input, Pull};
 use super::task::TaskRef;
@@ -110,6 +112,10 @@ impl<T> Inbox<T> {
 
     /// Says that all producers are through.
     pub(crate) fn end(&self) {
+        #[cfg(test)]
+        if Fault::LosesEnd.strikes() {
+            return;
+        }
         unpoisoned(self.queue.lock()).messages.push_back(Message::End);
         self.reader.wake();
     }
@@ -178,6 +184,8 @@ impl<T> Sender<T> {
         }
         let events = std::mem::replace(staged, rest);
         queue.messages.push_back(Message::Data { input: self.input, events });
+        #[cfg(test)]
+        Fault::spoil(&mut queue.messages);
         self.inbox.counters.sent(granted);
         self.inbox.hungry.store(false, Ordering::Relaxed);
         drop(queue);

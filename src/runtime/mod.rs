@@ -30,5 +30,7 @@ pub(crate) mod worker;
 #[cfg(not(loom))]
 pub(crate) use stage::Place;
 
+#[cfg(all(test, not(loom)))]
+mod fault_tests;
 #[cfg(all(loom, test))]
 mod loom_tests;

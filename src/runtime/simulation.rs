@@ -10,34 +10,19 @@ pub(crate) struct Simulation {
     ready: Vec<usize>,
     /// Scheduled, but held back for a while, as on a busy machine.
     late: Vec<usize>,
-    #[cfg(test)]
-    pub(crate) fault: Option<Fault>,
-}
-
-/// Planted bugs, to prove that the simulation finds them.
-#[cfg(test)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// A scheduled task is now and then forgotten.
-    LosesWakes,
+    seed: u64,
 }
 
 impl Simulation {
     pub(crate) fn new(seed: u64) -> Self {
-        Simulation {
-            random: SplitMix(seed),
-            ready: Vec::new(),
-            late: Vec::new(),
-            #[cfg(test)]
-            fault: None,
-        }
+        Simulation { random: SplitMix(seed), ready: Vec::new(), late: Vec::new(), seed }
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 
     pub(crate) fn schedule(&mut self, task: usize) {
-        #[cfg(test)]
-        if self.fault == Some(Fault::LosesWakes) && self.random.below(64) == 0 {
-            return;
-        }
         if self.random.below(4) == 0 {
             self.late.push(task);
         } else {
@@ -81,10 +66,10 @@ impl Simulation {
 
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 #[derive(Debug)]
-struct SplitMix(u64);
+pub(super) struct SplitMix(pub(super) u64);
 
 impl SplitMix {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -195,6 +195,7 @@ where
                         _ => Finish::Complete,
                     };
                     if !kernel.end(finish) {
+                        quiet(kernel, &mut self.timer, cx);
                         return Step::Wait;
                     }
                     self.ending = Ending::Closing;

@@ -2,6 +2,8 @@
 
 use super::core::{Core, Cx};
 use super::credit::Wake;
+#[cfg(test)]
+use super::fault_tests::Fault;
 use super::task_state::TaskState;
 use crate::error::FlowError;
 use crossbeam_utils::sync::Unparker;
@@ -94,6 +96,10 @@ impl TaskRef {
 
     /// Tells the task that something happened; it will run.
     pub(crate) fn notify(&self) {
+        #[cfg(test)]
+        if Fault::LosesWakes.strikes() {
+            return;
+        }
         if self.0.state.notify() {
             self.0.core.schedule(self);
         }

@@ -93,19 +93,13 @@ impl Default for FlowHasher {
 impl Hasher for FlowHasher {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        let length = bytes.len();
-        let mut state = self.state ^ (length as u64).wrapping_mul(K3);
-        let (a, b) = if length <= 16 {
-            short(bytes)
+        let state = self.state ^ (bytes.len() as u64).wrapping_mul(K3);
+        self.state = if bytes.len() <= 16 {
+            let (a, b) = short(bytes);
+            mix(state, a, b)
         } else {
-            let mut rest = bytes;
-            while rest.len() > 16 {
-                state = mix(state, read8(rest, 0), read8(rest, 8));
-                rest = &rest[16..];
-            }
-            (read8(bytes, length - 16), read8(bytes, length - 8))
+            long(state, bytes)
         };
-        self.state = mix(state, a, b);
     }
 
     #[inline]
@@ -168,8 +162,11 @@ impl RoutingHash {
     }
 
     #[inline]
+    #[expect(clippy::manual_hash_one, reason = "`hash_one` is not inlined: 1 ns per short word")]
     pub(crate) fn hash<K: Hash + ?Sized>(&self, key: &K) -> u64 {
-        self.hash_one(key)
+        let mut hasher = self.build_hasher();
+        key.hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -197,6 +194,18 @@ fn fold(a: u64, b: u64) -> u64 {
 #[inline]
 fn mix(state: u64, a: u64, b: u64) -> u64 {
     fold(state ^ a, b ^ K2 ^ state.rotate_left(32))
+}
+
+/// Apart, so that what is left of `write` is small enough to become part of its callers.
+#[inline(never)]
+fn long(mut state: u64, bytes: &[u8]) -> u64 {
+    let mut rest = bytes;
+    while rest.len() > 16 {
+        state = mix(state, read8(rest, 0), read8(rest, 8));
+        rest = &rest[16..];
+    }
+    let last = bytes.len() - 16;
+    mix(state, read8(bytes, last), read8(bytes, last + 8))
 }
 
 /// Two words that together cover up to 16 bytes. Lengths 4 to 16 share one path, because a branch
