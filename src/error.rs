@@ -35,7 +35,8 @@ pub enum ErrorKind {
 /// The first cause of a run's failure: what happened, in which stage and operator, and the line of
 /// the caller's code that built this operator.
 ///
-/// The display form is one line; `source()` is the error that a producer or a sink returned.
+/// The display form is one line, with the seed where the run was simulated; `source()` is the error
+/// that a producer or a sink returned.
 pub struct FlowError(Box<Inner>);
 
 struct Inner {
@@ -44,6 +45,8 @@ struct Inner {
     stage: Option<String>,
     site: Option<Site>,
     source: Option<BoxError>,
+    /// The seed of a simulated run.
+    seed: Option<u64>,
     // A payload is not `Sync`; the lock makes the error so.
     payload: Option<Mutex<Box<dyn Any + Send>>>,
 }
@@ -71,6 +74,7 @@ impl FlowError {
             stage: None,
             site: None,
             source: None,
+            seed: None,
             payload: None,
         }))
     }
@@ -101,6 +105,12 @@ impl FlowError {
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Names the simulated run that went wrong, so that it can be run again.
+    pub(crate) fn with_seed(mut self, seed: u64) -> Self {
+        self.0.seed.get_or_insert(seed);
         self
     }
 
@@ -147,6 +157,9 @@ impl fmt::Display for FlowError {
         }
         if let Some(stage) = &self.0.stage {
             write!(f, " (stage {stage})")?;
+        }
+        if let Some(seed) = self.0.seed {
+            write!(f, " (simulation seed {seed})")?;
         }
         Ok(())
     }

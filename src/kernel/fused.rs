@@ -112,6 +112,8 @@ where
         self.next.resume();
         if self.operator.holds() {
             self.operator.resume(&mut self.next);
+            // What was handed on may now be held by the next operator, which can go on at once.
+            self.next.resume();
         }
     }
 

@@ -318,6 +318,7 @@ impl Core {
 
     /// Ends the run at once with this cause, unless it has ended already.
     pub(crate) fn fail(&self, error: FlowError) {
+        let error = self.with_seed(error);
         {
             let mut failure = unpoisoned(self.failure.lock());
             if self.is_over() {
@@ -326,6 +327,14 @@ impl Core {
             failure.get_or_insert(error);
         }
         self.enter(Phase::Over);
+    }
+
+    /// Says in which run something went wrong, where the run was simulated.
+    pub(crate) fn with_seed(&self, error: FlowError) -> FlowError {
+        match self.simulation(|simulation| simulation.seed()) {
+            Some(seed) => error.with_seed(seed),
+            None => error,
+        }
     }
 
     /// Ends the run at once, without a failure: nobody wants anything any more.

@@ -79,7 +79,7 @@ impl<R> Handle<R> {
             Some((threads, mut outcome)) => {
                 threads.join();
                 threads.run.finish()?;
-                outcome.commit()
+                outcome.commit().map_err(|error| threads.run.core.with_seed(error))
             }
             // Only `join` and `drop` take the threads, and both consume the handle.
             None => Err(FlowError::new(ErrorKind::Cancelled, "the run was joined before")),

@@ -47,7 +47,7 @@ pub fn run<J: Jobs>(jobs: J) -> Result<J::Output, FlowError> {
     let (run, mut outcome) = compile_jobs(jobs)?;
     run.to_end();
     run.finish()?;
-    outcome.commit()
+    outcome.commit().map_err(|error| run.core.with_seed(error))
 }
 
 /// A flow with its sink, not yet run.
@@ -242,7 +242,8 @@ impl Run<'_> {
         match self.core.take_failure() {
             Some(error) => Err(error),
             None if self.core.was_stopped() => {
-                Err(FlowError::new(ErrorKind::Stopped, "the run was stopped before its end"))
+                let stopped = "the run was stopped before its end";
+                Err(self.core.with_seed(FlowError::new(ErrorKind::Stopped, stopped)))
             }
             None => Ok(()),
         }

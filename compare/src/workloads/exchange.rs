@@ -35,7 +35,6 @@ pub(crate) fn workload() -> Workload<u64> {
     .contestant("hand", |end| timed(|| hand(*end), |parts| checksum(parts)))
     .contestant("limit-local", |end| timed(|| limit_local(*end), |parts| checksum(parts)))
     .contestant("limit", |end| timed(|| limit(*end), |parts| checksum(parts)));
-    #[cfg(feature = "flow")]
     let workload = workload.contestant("flow", |end| {
         timed(|| flow(*end).expect("the flow runs"), |parts| checksum(parts))
     });
@@ -237,8 +236,6 @@ fn count(batch: &Batch, counts: &mut Counts) {
         counts[*key as usize] += 1;
     }
 }
-
-#[cfg(feature = "flow")]
 fn flow(end: u64) -> Result<Vec<Counts>, flow::FlowError> {
     flow::Flow::from_range(0..end)
         .map(key)

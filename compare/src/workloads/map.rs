@@ -4,6 +4,8 @@
 //! range of 50 million overflow a `u64` when summed; all sides wrap, since a release build does not
 //! check.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::common::{Claims, mix, on_two_threads};
@@ -24,7 +26,6 @@ pub(crate) fn over_range() -> Workload<u64> {
     .contestant("seq", |end| timed(|| range::seq(*end), |sum| *sum))
     .contestant("rayon", |end| timed(|| range::rayon(*end), |sum| *sum))
     .contestant("limit", |end| timed(|| range::limit(*end), |sum| *sum));
-    #[cfg(feature = "flow")]
     let workload = workload
         .contestant("flow", |end| timed(|| range::flow(*end).expect("the flow runs"), |sum| *sum));
     workload
@@ -41,7 +42,6 @@ pub(crate) fn over_slice() -> Workload<Vec<u64>> {
     .contestant("seq", |input| timed(|| slice::seq(input), |sum| *sum))
     .contestant("rayon", |input| timed(|| slice::rayon(input), |sum| *sum))
     .contestant("limit", |input| timed(|| slice::limit(input), |sum| *sum));
-    #[cfg(feature = "flow")]
     let workload = workload.contestant("flow", |input| {
         timed(|| slice::flow(input).expect("the flow runs"), |sum| *sum)
     });
@@ -73,16 +73,27 @@ mod range {
 
     pub(super) fn limit(end: u64) -> u64 {
         let claims = Claims::new(end, CHUNK);
-        let sums = on_two_threads(|_| {
-            claims
-                .iter()
-                .map(|chunk| chunk.map(square).filter(is_even).sum::<u64>())
-                .fold(0, u64::wrapping_add)
-        });
+        let sums = on_two_threads(|_| claims.iter().map(sum_in_lanes).fold(0, u64::wrapping_add));
         sums[0].wrapping_add(sums[1])
     }
 
-    #[cfg(feature = "flow")]
+    /// Eight sums side by side: vectorised into half of the time that the iterator chain takes over
+    /// a range of unknown start. (Over one that starts at 0, as in `seq`, the chain is as fast.)
+    fn sum_in_lanes(chunk: Range<u64>) -> u64 {
+        const LANES: u64 = 8;
+        let mut sums = [0u64; LANES as usize];
+        let blocks = (chunk.end - chunk.start) / LANES;
+        for block in 0..blocks {
+            for lane in 0..LANES {
+                let x = square(chunk.start + block * LANES + lane);
+                let kept = if is_even(&x) { x } else { 0 };
+                sums[lane as usize] = sums[lane as usize].wrapping_add(kept);
+            }
+        }
+        let rest = chunk.start + blocks * LANES..chunk.end;
+        let rest: u64 = rest.map(square).filter(is_even).sum();
+        sums.into_iter().fold(rest, u64::wrapping_add)
+    }
     pub(super) fn flow(end: u64) -> Result<u64, flow::FlowError> {
         flow::Flow::from_range(0..end).map(square).filter(is_even).sum::<u64>()
     }
@@ -109,8 +120,6 @@ mod slice {
         });
         sums[0].wrapping_add(sums[1])
     }
-
-    #[cfg(feature = "flow")]
     pub(super) fn flow(input: &[u64]) -> Result<u64, flow::FlowError> {
         flow::Flow::from_slice(input).map(|x| square(*x)).filter(is_even).sum::<u64>()
     }

@@ -21,7 +21,6 @@ pub(crate) fn workload() -> Workload<u64> {
     .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
     .contestant("rayon", |end| timed(|| rayon(*end), |sum| *sum))
     .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
-    #[cfg(feature = "flow")]
     let workload = workload
         .contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum))
         .contestant("flow-unordered", |end| {
@@ -60,7 +59,6 @@ fn limit(end: u64) -> Checksum {
 }
 
 /// In order and as they come, with at most 64 batches between the source and the reader.
-#[cfg(feature = "flow")]
 fn flow(end: u64) -> Result<Checksum, flow::FlowError> {
     flow::Flow::from_range(0..end)
         .map(move |i| dear(i, end))
@@ -70,7 +68,6 @@ fn flow(end: u64) -> Result<Checksum, flow::FlowError> {
 }
 
 /// The same map without the order: what the order costs is the difference.
-#[cfg(feature = "flow")]
 fn flow_unordered(end: u64) -> Result<u64, flow::FlowError> {
     flow::Flow::from_range(0..end).map(move |i| dear(i, end)).sum::<u64>()
 }

@@ -17,7 +17,6 @@ pub(crate) fn workload() -> Workload<u64> {
     .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
     .contestant("rayon", |end| timed(|| rayon(*end), |sum| *sum))
     .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
-    #[cfg(feature = "flow")]
     let workload =
         workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum));
     workload
@@ -41,8 +40,6 @@ fn limit(end: u64) -> u64 {
     });
     sums[0].wrapping_add(sums[1])
 }
-
-#[cfg(feature = "flow")]
 fn flow(end: u64) -> Result<u64, flow::FlowError> {
     flow::Flow::from_range(0..end).map(move |i| dear(i, end)).sum::<u64>()
 }

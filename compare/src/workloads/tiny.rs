@@ -31,7 +31,6 @@ pub(crate) fn hundred() -> Workload<Input> {
         .limit("seq")
         .contestant("seq", |input| calls(input, seq))
         .contestant("rayon", |input| calls(input, rayon));
-    #[cfg(feature = "flow")]
     let workload = workload.contestant("flow", |input| calls(input, flow));
     workload
 }
@@ -45,7 +44,6 @@ pub(crate) fn hundred_thousand() -> Workload<Input> {
         .contestant("seq", |input| calls(input, seq))
         .contestant("rayon", |input| calls(input, rayon))
         .contestant("limit", |input| timed(|| limit(input), |sum| *sum));
-    #[cfg(feature = "flow")]
     let workload = workload.contestant("flow", |input| calls(input, flow));
     workload
 }
@@ -60,7 +58,6 @@ pub(crate) fn partition() -> Workload<Input> {
     .limit("seq")
     .contestant("seq", |input| calls(input, |elements| elements.iter().sum()))
     .contestant("rayon", |input| calls(input, rayon_fold));
-    #[cfg(feature = "flow")]
     let workload = workload.contestant("flow", |input| calls(input, flow_partition));
     workload
 }
@@ -133,8 +130,6 @@ fn limit(input: &Input) -> u64 {
         sum
     })
 }
-
-#[cfg(feature = "flow")]
 fn flow(elements: &[u64]) -> u64 {
     flow::Flow::from_slice(elements)
         .map(|x| x * x + 1)
@@ -142,8 +137,6 @@ fn flow(elements: &[u64]) -> u64 {
         .sum::<u64>()
         .expect("the flow runs")
 }
-
-#[cfg(feature = "flow")]
 fn flow_partition(elements: &[u64]) -> u64 {
     flow::Flow::from_slice(elements)
         .partition()

@@ -2,23 +2,17 @@
 //!
 //! A run ends with finished tables, one or several that share no word; putting them into a single
 //! map is not timed. All contestants find words with the same tokenizer.
-
-#[cfg(feature = "flow")]
 mod flows;
 mod limit;
 mod peers;
 mod table;
 mod text;
-
-#[cfg(feature = "flow")]
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-#[cfg(feature = "flow")]
 use std::{io::Write, path::Path};
 
 use foldhash::fast::{FixedState, RandomState};
-#[cfg(feature = "flow")]
 use tempfile::NamedTempFile;
 
 use self::table::Table;
@@ -35,11 +29,8 @@ type Owned = HashMap<String, u64>;
 pub(crate) struct Input {
     text: String,
     words: u64,
-    #[cfg(feature = "flow")]
     file: OnceCell<NamedTempFile>,
 }
-
-#[cfg(feature = "flow")]
 impl Input {
     fn file(&self) -> &Path {
         let write = || {
@@ -72,12 +63,9 @@ pub(crate) fn workload() -> Workload<Input> {
         })
         .contestant("limit-private", |i| timed(|| limit::private(&i.text), |all| tables(all)))
         .contestant("limit", |i| timed(|| limit::front(&i.text), |all| tables(all)));
-    #[cfg(feature = "flow")]
     let workload = with_flow(workload);
     workload
 }
-
-#[cfg(feature = "flow")]
 fn with_flow(workload: Workload<Input>) -> Workload<Input> {
     const RUNS: &str = "the flow runs";
     workload
@@ -110,7 +98,6 @@ fn prepare(options: &Options) -> Result<Input, String> {
     Ok(Input {
         text,
         words,
-        #[cfg(feature = "flow")]
         file: OnceCell::new(),
     })
 }
@@ -134,8 +121,6 @@ fn owned(map: &Owned) -> Checksum {
 fn slices<'a>(maps: impl IntoIterator<Item = &'a Slices<'a>>) -> Checksum {
     checksum(maps.into_iter().flatten().map(|(word, count)| (*word, *count)))
 }
-
-#[cfg(feature = "flow")]
 fn pairs<W: AsRef<str>>(lists: &[Vec<(W, u64)>]) -> Checksum {
     checksum(lists.iter().flatten().map(|(word, count)| (word.as_ref(), *count)))
 }
