@@ -47,7 +47,7 @@ fn peak(run: impl FnOnce()) -> isize {
 }
 
 /// What schedules may make of a difference: some batches.
-const SLACK: isize = 256 << 10;
+const SLACK: isize = 1 << 20;
 
 /// Runs a flow over `events`, and over ten times as many, and compares what they need.
 fn check(events: u64, run: fn(u64, Executor)) {
@@ -164,7 +164,7 @@ fn where_state_is_emitted() {
 
 #[test]
 fn over_keys_that_come_again() {
-    check(20_000, |events, on| {
+    check(50_000, |events, on| {
         let numbers = || Flow::from_range(0..events).stages(2).on(on.clone());
         // Partial results wait for others of the same range of hashes: few, where the demand is small.
         let counts = numbers().key_by(|x| x % 1000).count().max_demand(64);

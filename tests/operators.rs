@@ -52,7 +52,7 @@ fn setups() -> Vec<Setup> {
 
 /// Runs all cases in all setups before it fails, and says which ones failed.
 fn run_all(cases: &[Case]) {
-    let watchdog = Watchdog::new(Duration::from_secs(30));
+    let watchdog = Watchdog::new(Duration::from_secs(60));
     let mut failures = Vec::new();
     for Case { name, check } in cases {
         let setups = setups();

@@ -12,8 +12,11 @@
 //!   fires, a notifier rings and goes. Each of these makes something active, and how often that
 //!   has happened is counted in the same word. Where that word is the same after the readings as
 //!   before them, they belong together.
+//! - Only a reader knows whether something is left for it to read, so only it can say that a run has
+//!   stalled that has nobody else outside. It says before it sleeps that it will, and then looks;
+//!   whoever comes to rest looks for a reader that sleeps, and wakes it: one sees the other.
 
-use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct Census {
@@ -21,6 +24,7 @@ pub(crate) struct Census {
     /// The number of active tasks, and above it how often something became active.
     active: AtomicU64,
     outside: AtomicUsize,
+    reader_sleeps: AtomicBool,
 }
 
 const ONCE: u64 = 1 << 32;
@@ -32,6 +36,7 @@ impl Census {
             live: AtomicUsize::new(0),
             active: AtomicU64::new(0),
             outside: AtomicUsize::new(0),
+            reader_sleeps: AtomicBool::new(false),
         }
     }
 
@@ -67,6 +72,16 @@ impl Census {
 
     pub(crate) fn outside_leaves(&self) {
         self.outside.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// The reader is about to look for the last time before it sleeps, or is awake again.
+    pub(crate) fn reader_sleeps(&self, sleeps: bool) {
+        self.reader_sleeps.store(sleeps, Ordering::SeqCst);
+    }
+
+    /// Whether all that is left outside is a reader that sleeps, and nothing will wake it.
+    pub(crate) fn reader_must_look(&self, timer_is_set: impl FnOnce() -> bool) -> bool {
+        self.reader_sleeps.load(Ordering::SeqCst) && self.is_at_rest(1, timer_is_set)
     }
 
     /// Whether nothing can move by itself, while there is something that should: no task, no timer,

@@ -220,14 +220,14 @@ impl Core {
         if self.census.done() {
             self.finish();
         } else {
-            self.fail_if_stalled(0);
+            self.look_for_stall();
         }
     }
 
     /// A task went idle.
     pub(crate) fn task_waits(&self) {
         if self.census.waits() {
-            self.fail_if_stalled(0);
+            self.look_for_stall();
         }
     }
 
@@ -238,7 +238,20 @@ impl Core {
 
     pub(crate) fn outside_leaves(&self) {
         self.census.outside_leaves();
+        self.look_for_stall();
+    }
+
+    /// The reader is about to look for the last time before it sleeps, or is awake again.
+    pub(crate) fn reader_sleeps(&self, sleeps: bool) {
+        self.census.reader_sleeps(sleeps);
+    }
+
+    /// Something that could make the run move does not any more.
+    fn look_for_stall(&self) {
         self.fail_if_stalled(0);
+        if self.census.reader_must_look(|| self.timers.next().is_some()) {
+            self.sleep.wake_all();
+        }
     }
 
     /// Whether nothing can ever move again by itself, while there is something that should.

@@ -636,6 +636,35 @@ fn loom_stall_is_reported_when_it_is_one() {
     });
 }
 
+/// The last active task waits while the reader of the run, who has nothing to read, goes to sleep.
+///
+/// What goes wrong otherwise: the task's worker leaves it to the reader to say that the run has
+/// stalled, and the reader sleeps.
+#[test]
+fn loom_reader_learns_that_the_run_has_stalled() {
+    check(None, || {
+        let run = Arc::new((census(1, 1, 1), Sleep::new()));
+        run.0.reader_sleeps(false);
+        let worker = {
+            let run = Arc::clone(&run);
+            thread::spawn(move || {
+                let (census, sleep) = &*run;
+                if census.waits() && census.reader_must_look(|| false) {
+                    sleep.wake_all();
+                }
+            })
+        };
+        let (census, sleep) = &*run;
+        let at_rest = || census.is_at_rest(1, || false);
+        while !at_rest() {
+            census.reader_sleeps(true);
+            sleep.sleep(None, at_rest);
+            census.reader_sleeps(false);
+        }
+        worker.join().unwrap();
+    });
+}
+
 /// Work for workers that sleep, weaker than any real queue: what is published is only seen early
 /// enough if `Sleep` sees to it.
 struct Work {

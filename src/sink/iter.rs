@@ -240,7 +240,9 @@ impl<T> Reading<T> {
                 }
             }
             if !self.ended && !run.step(threads) && !self.may_go_on(threads) {
+                run.core().reader_sleeps(true);
                 run.wait(&|| self.may_go_on(threads));
+                run.core().reader_sleeps(false);
             }
         }
     }
