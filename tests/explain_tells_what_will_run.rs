@@ -137,7 +137,8 @@ fn data_says_the_same() {
     let plan = flow.key_by(|x| *x).count().stages(5).explain();
     assert_eq!(plan.stages().iter().map(|stage| stage.instances).collect::<Vec<_>>(), [2, 3, 4, 5]);
     assert_eq!(plan.tasks(), 2 + 3 + 4 + 5);
-    let ends: Vec<_> = plan.edges().iter().map(|edge| (edge.from, edge.to, edge.max_demand)).collect();
+    let ends: Vec<_> =
+        plan.edges().iter().map(|edge| (edge.from, edge.to, edge.max_demand)).collect();
     assert_eq!(ends, [(0, 1, 4096), (1, 2, 10), (2, 3, 4096)]);
     assert_eq!(plan, plan.clone());
 }
@@ -189,7 +190,8 @@ fn all_ran_of_all(executor: Executor, size: u64) -> Vec<bool> {
 #[test]
 fn as_many_instances_run_as_were_planned_in_some_schedule_and_never_more() {
     let schedules = (0..20).map(|seed| all_ran_of_all(Executor::simulation(seed), 5000));
-    let in_one = schedules.reduce(|one, other| one.iter().zip(other).map(|(a, b)| *a || b).collect());
+    let in_one =
+        schedules.reduce(|one, other| one.iter().zip(other).map(|(a, b)| *a || b).collect());
     assert_eq!(in_one.unwrap(), [true; 9]);
 }
 

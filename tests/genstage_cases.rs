@@ -66,7 +66,12 @@ fn sources_and_mappers() {
         case(1, "two sources, two stages", |on| two(2, on).collect(), 1..=6),
         case(1, "two sources, four stages", |on| two(4, on).collect(), 1..=6),
         case(2, "the even ones", |on| two(2, on).filter(|x| x % 2 == 0).collect(), [2, 4, 6]),
-        case(2, "all but the even ones", |on| two(4, on).filter(|x| x % 2 != 0).collect(), [1, 3, 5]),
+        case(
+            2,
+            "all but the even ones",
+            |on| two(4, on).filter(|x| x % 2 != 0).collect(),
+            [1, 3, 5],
+        ),
         case(4, "twice", |on| two(2, on).map(|x| 2 * x).collect(), [2, 4, 6, 8, 10, 12]),
         case(
             5,
@@ -189,8 +194,10 @@ fn hand_written_producers() {
             25,
             "a producer that stops, counted in two partitions",
             |on| {
-                let numbers = Flow::from_stages([Numbers { next: 0, end: 40 }]).max_demand(4).on(on);
-                let counts = numbers.partition().stages(2).max_demand(4).reduce(|| 0, |n, _| *n += 1);
+                let numbers =
+                    Flow::from_stages([Numbers { next: 0, end: 40 }]).max_demand(4).on(on);
+                let counts =
+                    numbers.partition().stages(2).max_demand(4).reduce(|| 0, |n, _| *n += 1);
                 Ok(vec![counts.emit_state().sum()?])
             },
             [40],
@@ -285,7 +292,8 @@ fn partitions() {
             40,
             "a routing drops",
             |on| {
-                let parts = Flow::from_iter(1..=6u64).partition_with(|x, _| (x % 3 != 0).then_some(0));
+                let parts =
+                    Flow::from_iter(1..=6u64).partition_with(|x, _| (x % 3 != 0).then_some(0));
                 parts.stages(2).on(on).collect()
             },
             [1, 2, 4, 5],
@@ -294,7 +302,8 @@ fn partitions() {
             40,
             "a routing drops with one partition as well",
             |on| {
-                let parts = Flow::from_iter(1..=6u64).partition_with(|x, _| (x % 3 != 0).then_some(0));
+                let parts =
+                    Flow::from_iter(1..=6u64).partition_with(|x, _| (x % 3 != 0).then_some(0));
                 parts.stages(1).on(on).collect()
             },
             [1, 2, 4, 5],
@@ -312,9 +321,8 @@ fn partitions() {
             134,
             "a routing that drops, under a small demand",
             |on| {
-                let parts = Flow::from_iter(1..=12u64).partition_with(|x, _| {
-                    (x % 3 != 0).then_some(*x as usize % 2)
-                });
+                let parts = Flow::from_iter(1..=12u64)
+                    .partition_with(|x, _| (x % 3 != 0).then_some(*x as usize % 2));
                 Ok(parts.stages(2).max_demand(4).on(on).into_partitions()?.concat())
             },
             [1, 2, 4, 5, 7, 8, 10, 11],
@@ -343,7 +351,8 @@ fn case_52_letters_are_counted() {
             .emit_items()
             .collect()
             .unwrap();
-        let by_key: BTreeMap<char, u64> = letters().key_by(|letter| *letter).count().collect().unwrap();
+        let by_key: BTreeMap<char, u64> =
+            letters().key_by(|letter| *letter).count().collect().unwrap();
         assert_eq!(by_partition, by_key);
         assert_eq!((by_key.len(), by_key[&' '], by_key[&'o'], by_key[&'u']), (16, 3, 2, 1));
         assert_eq!(by_key.values().sum::<u64>(), 19);

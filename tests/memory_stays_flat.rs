@@ -66,7 +66,8 @@ fn check(events: u64, run: fn(u64, Executor)) {
 fn over_a_range_without_an_end() {
     check(50_000, |events, on| {
         let seen = Counter::default();
-        let range = Flow::from_range(0..u64::MAX >> 1).on(on).map(|x| x ^ 1).take_any(events as usize);
+        let range =
+            Flow::from_range(0..u64::MAX >> 1).on(on).map(|x| x ^ 1).take_any(events as usize);
         range.for_each(|_| _ = seen.up()).unwrap();
         assert_eq!(seen.get(), events as usize);
     });
@@ -125,12 +126,14 @@ fn before_a_slow_consumer() {
 #[test]
 fn before_a_reader_that_is_busy() {
     check(1000, |events, on| {
-        let large = Flow::from_iter(0..events).max_demand(64).map(large).ordered().in_flight(64).on(on);
+        let large =
+            Flow::from_iter(0..events).max_demand(64).map(large).ordered().in_flight(64).on(on);
         let read = large.with_iter(|large| large.inspect(|_| support::spin(5)).count());
         assert_eq!(read.unwrap() as u64, events);
     });
     check(1000, |events, on| {
-        let large = Flow::from_iter(0u64..).max_demand(64).map(large).partition().max_demand(64).on(on);
+        let large =
+            Flow::from_iter(0u64..).max_demand(64).map(large).partition().max_demand(64).on(on);
         let large = large.into_iter().take(events as usize).map(Result::unwrap);
         assert_eq!(large.inspect(|_| support::spin(5)).count() as u64, events);
     });
@@ -208,7 +211,11 @@ fn after_a_run_all_is_given_back() {
             assert_eq!(boxes().partition().count().unwrap(), 200);
             boxes().ordered().with_iter(|boxes| _ = boxes.nth(round as usize % 200)).unwrap();
             drop(boxes().into_iter().next());
-            let fails = boxes().partition().inspect(|x| if **x == 7 { std::panic::panic_any(()) });
+            let fails = boxes().partition().inspect(|x| {
+                if **x == 7 {
+                    std::panic::panic_any(())
+                }
+            });
             assert!(fails.reduce(Vec::new, |all, x| all.push(x)).emit_items().run().is_err());
             drop(boxes().start().unwrap());
         }

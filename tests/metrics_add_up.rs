@@ -98,9 +98,9 @@ fn after_a_started_flow_was_ended() {
 fn what_a_routing_drops_is_counted() {
     for executor in executors() {
         let meter = Meter::new();
-        let kept = Flow::from_range(0..3000u64).stages(2).partition_with(|x, n| {
-            (x % 3 != 0).then_some(*x as usize % n)
-        });
+        let kept = Flow::from_range(0..3000u64)
+            .stages(2)
+            .partition_with(|x, n| (x % 3 != 0).then_some(*x as usize % n));
         let kept = kept.stages(2).observe(&meter).on(executor);
         assert_eq!(kept.count().unwrap(), 2000);
         let metrics = meter.metrics();
@@ -173,7 +173,8 @@ fn bytes_and_workers_are_told() {
     let text = "line\n".repeat(10_000);
     for workers in [1, 2] {
         let meter = Meter::new();
-        let lines = Flow::from_lines(text.as_bytes()).on(Executor::threads(workers)).observe(&meter);
+        let lines =
+            Flow::from_lines(text.as_bytes()).on(Executor::threads(workers)).observe(&meter);
         assert_eq!(lines.count().unwrap(), 10_000);
         let metrics = meter.metrics();
         assert_eq!((metrics.bytes_read, metrics.bytes_total), (50_000, None));

@@ -14,7 +14,10 @@ fn the_reasons_are_ours() {
         (include_str!("compile_fail/ordered_of_several_sources.stderr"), "this flow has no order"),
         (include_str!("compile_fail/take_behind_keys.stderr"), "`take_any` takes any events"),
         (include_str!("compile_fail/reduce_without_partitions.stderr"), "is not partitioned"),
-        (include_str!("compile_fail/into_partitions_without_partitions.stderr"), "is not partitioned"),
+        (
+            include_str!("compile_fail/into_partitions_without_partitions.stderr"),
+            "is not partitioned",
+        ),
         (include_str!("compile_fail/unused_flow.stderr"), "a flow does nothing until a terminal"),
         (include_str!("compile_fail/unused_flow.stderr"), "a reduction needs `emit_items`"),
     ];

@@ -49,8 +49,8 @@ fn a_max_demand_that_is_not_above_the_min_demand() {
 
 #[test]
 fn nothing_in_flight() {
-    assert_refused(untouched_and_ordered().in_flight(0).run(), "in_flight", line!());
-    fn untouched_and_ordered() -> Flow<impl Node<Item = u64>> {
+    assert_refused(ordered().in_flight(0).run(), "in_flight", line!());
+    fn ordered() -> Flow<impl Node<Item = u64>> {
         Flow::from_iter(std::iter::from_fn(|| -> Option<u64> { panic!("was touched") })).ordered()
     }
 }
@@ -82,8 +82,10 @@ fn in_a_stage_in_the_middle() {
 
 #[test]
 fn the_first_of_several_is_told() {
-    let result = untouched().max_demand(0).stages(0).run();
-    assert_refused(result, "max_demand", line!() - 3);
+    let max_demand_first = untouched().max_demand(0).stages(0).run();
+    assert_refused(max_demand_first, "max_demand", line!() - 1);
+    let stages_first = untouched().stages(0).max_demand(0).run();
+    assert_refused(stages_first, "stages", line!() - 1);
 }
 
 #[test]

@@ -3,9 +3,10 @@
 //! A guard stands around every call of user code and is forgotten when the call returns; only
 //! unwinding drops it, and its drop notes the operator. The innermost call is noted first and wins.
 
-use crate::error::Site;
+use crate::error::{FlowError, Site};
 use std::cell::Cell;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 thread_local! {
     static CULPRIT: Cell<Option<Site>> = const { Cell::new(None) };
@@ -28,6 +29,13 @@ pub(crate) fn guarded<R>(site: &Site, call: impl FnOnce() -> R) -> R {
     let result = call();
     mem::forget(guard);
     result
+}
+
+/// Calls user code outside of any task in the name of an operator, and makes an error of its panic.
+pub(crate) fn caught<R>(site: Site, call: impl FnOnce() -> R) -> Result<R, FlowError> {
+    take();
+    catch_unwind(AssertUnwindSafe(|| guarded(&site, call)))
+        .map_err(|payload| FlowError::panic(payload).with_site(take().unwrap_or(site)))
 }
 
 /// The operator whose closure panicked on this thread, if one did; forgotten afterwards.

@@ -44,7 +44,9 @@ impl<N> Flow<N> {
 
     /// The same run, with a node at its end that begins a new stage.
     pub(crate) fn across<U>(self, node: impl FnOnce(N, StageOptions) -> U) -> Flow<U> {
-        Flow { node: node(self.node, self.stage), stage: StageOptions::default(), run: self.run }
+        let Flow { node: up, stage, mut run } = self;
+        run.check_stage(&stage);
+        Flow { node: node(up, stage), stage: StageOptions::default(), run }
     }
 }
 

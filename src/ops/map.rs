@@ -213,12 +213,15 @@ impl<T, F: Fn(&T) -> bool + Send + Sync> Call<T> for FilterWith<F> {
 
     #[inline(always)]
     fn call(&self, site: &Site, event: T) -> Option<T> {
-        guarded(site, || (self.0)(&event)).then_some(event)
+        guarded(site, || {
+            // An event that is dropped here may panic in the operator's name, too.
+            if (self.0)(&event) { Some(event) } else { None }
+        })
     }
 
     #[inline(always)]
     fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = T> {
-        events.filter(|event| guarded(site, || (self.0)(event)))
+        events.filter_map(|event| self.call(site, event))
     }
 }
 

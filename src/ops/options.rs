@@ -23,14 +23,22 @@ impl<N> Flow<N> {
     #[track_caller]
     pub fn max_demand(self, events: usize) -> Self {
         let why = (events == 0).then(|| "max_demand must be at least 1".to_owned());
-        self.set(Site::here("max_demand"), why, |stage| stage.max_demand = Some(events))
+        let site = Site::here("max_demand");
+        self.set(site, why, |stage| {
+            stage.max_demand = Some(events);
+            stage.demand_set = Some(site);
+        })
     }
 
     /// At how many pending events, or fewer, this stage asks for more. Default: half of
     /// `max_demand`. A batch is at most `max_demand - min_demand`, and 1,024.
     #[track_caller]
     pub fn min_demand(self, events: usize) -> Self {
-        self.set(Site::here("min_demand"), None, |stage| stage.min_demand = Some(events))
+        let site = Site::here("min_demand");
+        self.set(site, None, |stage| {
+            stage.min_demand = Some(events);
+            stage.demand_set = Some(site);
+        })
     }
 
     /// How far the source may be ahead of the reader of an [`ordered`](Flow::ordered) flow, in
@@ -78,7 +86,7 @@ impl<N> Flow<N> {
         set: impl FnOnce(&mut StageOptions),
     ) -> Self {
         set(&mut self.stage);
-        if let Some(why) = refused.or_else(|| self.stage.demand_refused()) {
+        if let Some(why) = refused {
             self.run.refuse(site, why);
         }
         self

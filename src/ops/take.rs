@@ -6,6 +6,7 @@ use super::ordered::Ordered;
 use crate::error::Site;
 use crate::kernel::{Finish, Operator, Push, Spec};
 use crate::runtime::Place;
+use crate::runtime::stage::Stage;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -109,6 +110,7 @@ impl<T> Clone for TakeAny<T> {
 pub struct TakeAnyInstance<T> {
     left: Arc<AtomicUsize>,
     staged: Vec<T>,
+    stage: Arc<Stage>,
 }
 
 /// How many events are staged before a share is taken.
@@ -117,8 +119,9 @@ const BATCH: usize = 256;
 impl<T: Send> Spec for TakeAny<T> {
     type Operator = TakeAnyInstance<T>;
 
-    fn start(&self, _place: &Place) -> Self::Operator {
-        TakeAnyInstance { left: Arc::clone(&self.left), staged: Vec::new() }
+    fn start(&self, place: &Place) -> Self::Operator {
+        let (left, stage) = (Arc::clone(&self.left), Arc::clone(&place.stage));
+        TakeAnyInstance { left, staged: Vec::new(), stage }
     }
 }
 
@@ -167,6 +170,10 @@ impl<T: Send> Operator for TakeAnyInstance<T> {
             next.push_all(self.staged.drain(..share));
             if self.closed() {
                 self.staged.clear();
+                if share > 0 {
+                    // The other instances may be waiting for events that nobody wants now.
+                    self.stage.wake_all();
+                }
             }
         }
     }

@@ -120,10 +120,10 @@ impl<'env> Builder<'env> {
         let make = Arc::new(make);
         let instances = stage.tasks.len();
         for (instance, task) in stage.tasks.iter().enumerate() {
-            let place = Place { instance, instances, task: task.clone() };
+            let shared = Arc::clone(&stage.shared);
+            let place = Place { instance, instances, task: task.clone(), stage: shared };
             let input = input(instance, task, &stage.shared);
-            let instance =
-                Instance::new(input, Arc::clone(&make), place, Arc::clone(&stage.shared));
+            let instance = Instance::new(input, Arc::clone(&make), place);
             self.slots[task.id()].task = Mutex::new(Some(Box::new(instance)));
         }
         stage.shared.begin(stage.tasks.into_boxed_slice(), started);

@@ -27,6 +27,8 @@ pub struct StageOptions {
     pub(crate) in_flight: Option<usize>,
     pub(crate) linger: Option<Duration>,
     pub(crate) name: Option<Cow<'static, str>>,
+    /// Where the demand was set last: for whoever has to hear that it cannot be.
+    pub(crate) demand_set: Option<Site>,
     /// How many results of this stage are wanted, where that is known: a bound of `in_flight`.
     pub(crate) wanted: Option<usize>,
     /// The tokens of the ordered region that this stage is in, taken by its source.
@@ -67,6 +69,7 @@ impl StageOptions {
             min_demand: later.min_demand.or(self.min_demand),
             in_flight: later.in_flight.or(self.in_flight),
             linger: later.linger.or(self.linger),
+            demand_set: later.demand_set.or(self.demand_set),
             name: later.name.or(self.name),
             wanted: later.wanted.or(self.wanted),
             tokens: later.tokens.or(self.tokens),
@@ -106,6 +109,13 @@ impl RunOptions {
     }
 
     /// The options of a run of two flows: what the first one sets, else the second.
+    /// Refuses the demand of a stage whose options are complete, if it cannot be.
+    pub(crate) fn check_stage(&mut self, stage: &StageOptions) {
+        if let (Some(site), Some(why)) = (stage.demand_set, stage.demand_refused()) {
+            self.refuse(site, why);
+        }
+    }
+
     pub(crate) fn or(self, other: RunOptions) -> RunOptions {
         RunOptions {
             executor: self.executor.or(other.executor),

@@ -135,9 +135,9 @@ impl<T> Pool<T> {
             let mut queue = unpoisoned(self.queue.lock());
             self.counters.sent(events.len());
             if self.closed.load(Ordering::SeqCst) {
+                drop(queue);
                 self.counters.dropped_held(events.len());
-                events.clear();
-                return;
+                return events.clear();
             }
             queue.len += events.len();
             let mut events = events.drain(..);
@@ -159,6 +159,7 @@ impl<T> Pool<T> {
             let mut queue = unpoisoned(self.queue.lock());
             self.counters.sent(1);
             if self.closed.load(Ordering::SeqCst) {
+                drop(queue);
                 self.counters.dropped_held(1);
                 return;
             }
@@ -202,16 +203,17 @@ impl<T> Pool<T> {
 
     /// Nobody claims any more: what is held is dropped and counted, feeders are told.
     fn close(&self) {
-        let told = {
+        // Events are dropped outside of the lock: their `Drop` is a user's code.
+        let (told, _left) = {
             let mut queue = unpoisoned(self.queue.lock());
             self.closed.store(true, Ordering::SeqCst);
             self.counters.dropped_held(queue.len);
             queue.len = 0;
-            queue.segments.clear();
+            let left = std::mem::take(&mut queue.segments);
             queue.halt = None;
             let mut told = std::mem::take(&mut queue.idle);
             told.extend(queue.feeders.iter().map(|feeder| feeder.task.clone()));
-            told
+            (told, left)
         };
         for task in told {
             task.notify();

@@ -109,11 +109,11 @@ impl<T> Reorder<T> {
     }
 
     fn close(&self) {
-        let members = {
+        // Results are dropped outside of the lock: their `Drop` is a user's code.
+        let (members, _left) = {
             let mut state = unpoisoned(self.state.lock());
             self.closed.store(true, Ordering::SeqCst);
-            state.claims.clear();
-            std::mem::take(&mut state.members)
+            (std::mem::take(&mut state.members), std::mem::take(&mut state.claims))
         };
         for task in members {
             task.notify();

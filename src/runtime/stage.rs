@@ -16,6 +16,7 @@ pub struct Place {
     pub(crate) instance: usize,
     pub(crate) instances: usize,
     pub(crate) task: TaskRef,
+    pub(crate) stage: Arc<Stage>,
 }
 
 /// What the instances of one stage share.
@@ -67,6 +68,12 @@ impl Stage {
         true
     }
 
+    /// Wakes all instances that were started: something has changed for all of them.
+    pub(crate) fn wake_all(&self) {
+        let started = self.started.load(Ordering::SeqCst);
+        self.instances().iter().take(started).for_each(TaskRef::notify);
+    }
+
     pub(crate) fn has_siblings_to_start(&self) -> bool {
         self.started.load(Ordering::SeqCst) < self.instances().len()
     }
@@ -112,7 +119,6 @@ pub(crate) struct Instance<I, M: Make> {
     make: Arc<M>,
     kernel: Option<M::Kernel>,
     place: Place,
-    stage: Arc<Stage>,
     ending: Ending,
     /// The last time for which a timer was set.
     timer: u64,
@@ -126,8 +132,8 @@ enum Ending {
 }
 
 impl<I, M: Make> Instance<I, M> {
-    pub(crate) fn new(input: I, make: Arc<M>, place: Place, stage: Arc<Stage>) -> Self {
-        Instance { input, make, kernel: None, place, stage, ending: Ending::NotYet, timer: 0 }
+    pub(crate) fn new(input: I, make: Arc<M>, place: Place) -> Self {
+        Instance { input, make, kernel: None, place, ending: Ending::NotYet, timer: 0 }
     }
 }
 
@@ -141,7 +147,7 @@ where
         let step = self.advance(&mut pulled, cx);
         if cx.core.observed {
             cx.lap();
-            self.stage.counters.ran(pulled, cx.ran());
+            self.place.stage.counters.ran(pulled, cx.ran());
         }
         step
     }
@@ -201,7 +207,7 @@ where
                     self.ending = Ending::Closing;
                 }
                 Ending::Closing => {
-                    let last = self.stage.leave();
+                    let last = self.place.stage.leave();
                     if let Some(kernel) = self.kernel.take() {
                         kernel.close(last);
                     }

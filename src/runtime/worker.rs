@@ -185,6 +185,8 @@ impl<'env> Run<'env> {
         let task = task.as_mut()?;
         let outer = ON_WORKER.replace(true);
         let mut cx = Cx::new(&self.core, &slot.handle);
+        // What an earlier panic left, which somebody else has caught, is none of ours.
+        culprit::take();
         let ran = catch_unwind(AssertUnwindSafe(|| task.run(&mut cx)));
         ON_WORKER.set(outer);
         match ran {

@@ -69,7 +69,8 @@ impl<N: Node> Flow<N> {
     where
         N: 'env,
     {
-        let Flow { node, stage, run } = self;
+        let Flow { node, stage, mut run } = self;
+        run.check_stage(&stage);
         let parts = (node, stage);
         let describe = |(node, stage): &(N, StageOptions), outline: &mut _| {
             Flow::<N>::describe_parts(node, stage, outline);

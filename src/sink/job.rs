@@ -2,7 +2,7 @@
 
 use super::{PartMake, Parts, Sink, sink_failed};
 use crate::error::{ErrorKind, FlowError, Site};
-use crate::kernel::culprit::guarded;
+use crate::kernel::culprit::caught;
 use crate::meter::Meter;
 use crate::ops::{Flow, Node};
 use crate::plan::{Builder, Executor, Outline, Plan, RunOptions};
@@ -132,7 +132,9 @@ impl<N: Node, S: Sink<N::Item>> Jobs for Job<N, S> {
     type Outcome = SinkOutcome<N::Item, S>;
 
     fn options(&mut self) -> RunOptionsOf {
-        RunOptionsOf(std::mem::take(&mut self.flow.run))
+        let mut run = std::mem::take(&mut self.flow.run);
+        run.check_stage(&self.flow.stage);
+        RunOptionsOf(run)
     }
 
     fn describe(&self, outline: &mut Outline) {
@@ -143,7 +145,7 @@ impl<N: Node, S: Sink<N::Item>> Jobs for Job<N, S> {
     where
         Self: 'env,
     {
-        guarded(&self.site, || self.sink.prepare())
+        caught(self.site, || self.sink.prepare())?
             .map_err(|error| sink_failed(error, self.site))?;
         let parts = Parts::new(self.sink, self.site);
         let make = PartMake(Arc::clone(&parts));

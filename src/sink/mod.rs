@@ -14,7 +14,7 @@ pub use iter::{FlowIter, IntoIter};
 pub use job::{Job, Jobs, run};
 
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
-use crate::kernel::culprit::guarded;
+use crate::kernel::culprit::{caught, guarded};
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::runtime::Place;
 use crate::runtime::task::TaskRef;
@@ -117,7 +117,7 @@ impl<T, S: Sink<T>> Parts<T, S> {
         parts.sort_by_key(|(instance, _)| *instance);
         let parts = parts.into_iter().map(|(_, part)| part).collect();
         let sink = Arc::clone(&self.sink);
-        guarded(&self.site, || sink.commit(parts)).map_err(|error| sink_failed(error, self.site))
+        caught(self.site, || sink.commit(parts))?.map_err(|error| sink_failed(error, self.site))
     }
 }
 
@@ -133,7 +133,7 @@ impl<T, S: Sink<T>> Make for PartMake<T, S> {
 
     fn make(&self, place: &Place) -> IntoPart<T, S> {
         IntoPart {
-            part: self.0.sink.part(place.instance),
+            part: guarded(&self.0.site, || self.0.sink.part(place.instance)),
             parts: Arc::clone(&self.0),
             instance: place.instance,
             task: place.task.clone(),
@@ -142,6 +142,9 @@ impl<T, S: Sink<T>> Make for PartMake<T, S> {
         }
     }
 }
+
+/// How many events go into a part between two looks at the run.
+const ROOM: usize = 1 << 20;
 
 /// The kernel at the end of a flow: writes into one part of the sink.
 struct IntoPart<T, S: Sink<T>> {
@@ -165,11 +168,12 @@ impl<T, S: Sink<T>> IntoPart<T, S> {
 impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
     #[inline(always)]
     fn room(&mut self) -> usize {
-        if self.failed { 0 } else { usize::MAX }
+        // Bounded, so that an endless `flat_map` looks now and then whether the run is over.
+        if self.closed() { 0 } else { ROOM }
     }
 
     fn closed(&self) -> bool {
-        self.failed
+        self.failed || self.task.core().is_over()
     }
 
     fn mark(&mut self, mark: Mark) {

@@ -74,7 +74,11 @@ impl<T: Send> Input<IntoPool<T>> for Messages<T> {
                 Ok(event) => pool.push(event),
                 Err(TryRecvError::Disconnected) if pulled == 0 => return Pull::End,
                 Err(_) if pulled > 0 => return Pull::Some(pulled),
-                Err(_) if cx.task.home().is_none() && cx.core.own_threads_allowed => {
+                // Where there can be no thread for it, others go first as long as they can.
+                Err(_)
+                    if cx.task.home().is_none()
+                        && (cx.core.own_threads_allowed || cx.core.has_ready()) =>
+                {
                     return Pull::Blocks;
                 }
                 Err(_) => {

@@ -13,6 +13,7 @@ use crate::runtime::task::TaskRef;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A source that you write: it answers demand.
 ///
@@ -84,7 +85,8 @@ pub struct Demand<'a, T> {
     events: usize,
     emitted: &'a mut VecDeque<T>,
     task: &'a TaskRef,
-    notified: &'a mut bool,
+    rung: &'a Arc<AtomicBool>,
+    awaits_bell: &'a mut bool,
 }
 
 impl<T> Demand<'_, T> {
@@ -101,9 +103,9 @@ impl<T> Demand<'_, T> {
     /// A means to say from anywhere that there is something again, after
     /// [`Produced::Pending`].
     pub fn notifier(&mut self) -> Notifier {
-        *self.notified = true;
+        *self.awaits_bell = true;
         self.task.core().outside_enters();
-        Notifier(Arc::new(Bell(self.task.clone())))
+        Notifier(Arc::new(Bell { task: self.task.clone(), rung: Arc::clone(self.rung) }))
     }
 }
 
@@ -124,20 +126,30 @@ impl<T> fmt::Debug for Demand<'_, T> {
 pub struct Notifier(Arc<Bell>);
 
 #[derive(Debug)]
-struct Bell(TaskRef);
+struct Bell {
+    task: TaskRef,
+    rung: Arc<AtomicBool>,
+}
 
 impl Notifier {
     /// The producer will be asked again.
     pub fn notify(&self) {
-        self.0.0.notify();
+        self.0.ring();
+    }
+}
+
+impl Bell {
+    fn ring(&self) {
+        self.rung.store(true, Ordering::SeqCst);
+        self.task.notify();
     }
 }
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        // Nobody can ring any more: the producer is asked once more, then the run may stall.
-        self.0.notify();
-        self.0.core().outside_leaves();
+        // Nobody can ring this one any more: the producer is asked once more.
+        self.ring();
+        self.task.core().outside_leaves();
     }
 }
 
@@ -176,7 +188,9 @@ impl<P: Producer> Node for FromStages<P> {
             producer,
             emitted: VecDeque::new(),
             produced: Produced::More,
-            notified: false,
+            rung: Arc::default(),
+            awaits_bell: false,
+            due: 0,
             site,
         });
         feed::build(|_| inputs.collect(), site, stage, builder, make);
@@ -189,13 +203,32 @@ struct FromProducer<P: Producer> {
     /// What it emitted and there was no demand for.
     emitted: VecDeque<P::Item>,
     produced: Produced,
-    /// Whether it will say itself when there is something again.
-    notified: bool,
+    /// A notifier has said that there is something again.
+    rung: Arc<AtomicBool>,
+    /// Whether its last call took a notifier, which will say so.
+    awaits_bell: bool,
+    /// When it is asked again by time.
+    due: u64,
     site: Site,
 }
 
 /// A pending producer without a notifier is asked again after 1 ms, in nanoseconds.
 const ASK_AGAIN: u64 = 1_000_000;
+
+impl<P: Producer> FromProducer<P> {
+    /// Whether it said that there is nothing for now, and nothing has changed since: a task may be
+    /// woken for other reasons.
+    fn still_pending(&self, cx: &mut Cx<'_>) -> bool {
+        if self.produced != Produced::Pending || self.rung.swap(false, Ordering::SeqCst) {
+            return false;
+        }
+        if self.awaits_bell {
+            return true;
+        }
+        cx.lap();
+        cx.now() < self.due
+    }
+}
 
 impl<P: Producer> Input<IntoPool<P::Item>> for FromProducer<P> {
     fn pull(&mut self, pool: &mut IntoPool<P::Item>, room: usize, cx: &mut Cx<'_>) -> Pull {
@@ -203,12 +236,17 @@ impl<P: Producer> Input<IntoPool<P::Item>> for FromProducer<P> {
             if self.produced == Produced::Done || cx.core.phase() != Phase::Running {
                 return Pull::End;
             }
+            if self.still_pending(cx) {
+                return Pull::Wait;
+            }
+            self.awaits_bell = false;
             let producer = &mut self.producer;
             let mut demand = Demand {
                 events: room,
                 emitted: &mut self.emitted,
                 task: cx.task,
-                notified: &mut self.notified,
+                rung: &self.rung,
+                awaits_bell: &mut self.awaits_bell,
             };
             match guarded(&self.site, || producer.produce(&mut demand)) {
                 Ok(produced) => self.produced = produced,
@@ -228,9 +266,10 @@ impl<P: Producer> Input<IntoPool<P::Item>> for FromProducer<P> {
             Produced::Done => Pull::End,
             Produced::More => Pull::Some(0),
             Produced::Pending => {
-                if !self.notified {
+                if !self.awaits_bell {
                     cx.lap();
-                    cx.wake_at(cx.now() + ASK_AGAIN);
+                    self.due = cx.now() + ASK_AGAIN;
+                    cx.wake_at(self.due);
                 }
                 Pull::Wait
             }

@@ -35,14 +35,17 @@ impl<K, A> Table<K, A> {
         Self { entries: Vec::new(), index: Vec::new() }
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
+    #[cfg(test)]
     /// The entries, in the order in which their keys first came.
     pub(crate) fn iter(&self) -> slice::Iter<'_, (K, A)> {
         self.entries.iter()

@@ -361,8 +361,11 @@ impl<T, S, A: Aggregator<T>> Visit<S> for Folder<'_, T, S, A> {
             same,
             |acc, _| guarded(site, || aggregator.add(acc, event)),
             |key| {
-                let mut acc = aggregator.init();
-                guarded(site, || aggregator.add(&mut acc, event));
+                let acc = guarded(site, || {
+                    let mut acc = aggregator.init();
+                    aggregator.add(&mut acc, event);
+                    acc
+                });
                 (store(key), acc)
             },
         );

@@ -95,11 +95,7 @@ fn prepare(options: &Options) -> Result<Input, String> {
         None => text::generate(options.scaled(200_000_000) as usize),
     };
     let words = tokens(&text).count() as u64;
-    Ok(Input {
-        text,
-        words,
-        file: OnceCell::new(),
-    })
+    Ok(Input { text, words, file: OnceCell::new() })
 }
 
 /// The number of words, of distinct words, and a sum over them in any order, in one number.
