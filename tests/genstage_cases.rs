@@ -96,7 +96,7 @@ fn sources_and_mappers() {
             "uneven work in three stages loses nothing",
             |on| {
                 let uneven = |x: u64| {
-                    support::spin(if x % 50 == 0 { 30 } else { 0 });
+                    support::spin(if x.is_multiple_of(50) { 30 } else { 0 });
                     x
                 };
                 Flow::from_iter(1..=500u64).stages(3).max_demand(1).map(uneven).on(on).collect()

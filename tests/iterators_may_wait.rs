@@ -6,7 +6,8 @@ mod support;
 
 use flow::{Executor, Flow};
 use std::io::{self, Read};
-use support::{Counter, alone, flow_threads, in_time, no_thread_is_left, until};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use support::{Counter, alone, flow_threads, in_time, no_thread_is_left, spin, until};
 
 /// Whoever has threads: the simulation pulls iterators inline.
 fn executors() -> [Executor; 3] {
@@ -191,4 +192,18 @@ fn a_short_iterator_of_known_length_starts_no_thread() {
     let _alone = alone();
     let flow = Flow::from_iter(0..10u64).on(Executor::threads(1));
     flow.for_each(|_| assert_eq!(flow_threads(), 0)).unwrap();
+}
+
+/// It is not kept waiting because its length is known.
+#[test]
+fn a_slow_iterator_of_known_length_is_read_while_its_events_are_handled() {
+    let (given, first) = (Counter::default(), AtomicUsize::new(usize::MAX));
+    let slow = (0..200u64).inspect(|_| {
+        spin(500);
+        given.up();
+    });
+    let handled = Flow::from_iter(slow).on(Executor::threads(2));
+    handled.for_each(|_| _ = first.fetch_min(given.get(), Ordering::SeqCst)).unwrap();
+    let first = first.into_inner();
+    assert!(first < 150, "{first} were read before one was handled");
 }

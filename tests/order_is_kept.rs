@@ -3,7 +3,7 @@
 
 mod support;
 
-use flow::{Executor, Flow, Node, Sequenced};
+use flow::{Executor, Flow, Sequenced};
 use std::hint;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -73,7 +73,7 @@ impl Overtaking {
     fn handle(&self, event: u64) -> u64 {
         self.latest.fetch_max(event, Ordering::SeqCst);
         let began = Instant::now();
-        let limit = Duration::from_micros(if event % 10 == 0 { 3000 } else { 60 });
+        let limit = Duration::from_micros(if event.is_multiple_of(10) { 3000 } else { 60 });
         while began.elapsed() < limit {
             if self.latest.load(Ordering::SeqCst) > event {
                 self.overtaken.fetch_add(1, Ordering::SeqCst);
@@ -259,7 +259,7 @@ fn taking_the_first_of_an_ordered_flow_reads_little_of_it() {
 /// Ordered flows can be built where only the item is known.
 #[test]
 fn an_order_is_a_bound_that_functions_can_ask_for() {
-    fn doubled<N: Sequenced<Item = u64>>(flow: Flow<N>) -> Flow<impl Sequenced + Node<Item = u64>> {
+    fn doubled<N: Sequenced<Item = u64>>(flow: Flow<N>) -> Flow<impl Sequenced<Item = u64>> {
         flow.map(|x| 2 * x).ordered()
     }
     let doubled: Vec<u64> = doubled(Flow::from_range(0..5u64)).collect().unwrap();

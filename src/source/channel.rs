@@ -51,7 +51,9 @@ impl<T: Send> Node for FromChannel<T> {
         M: Make<Kernel: Push<T>> + 'env,
     {
         let (receiver, run_ends) = (self.receiver, builder.core().halt());
-        let input = |pool: &Pool<T>| vec![Messages { receiver, run_ends, unwanted: pool.halt() }];
+        let input = |pool: &Pool<T>| {
+            vec![Messages { receiver, run_ends, unwanted: pool.halt(), gave_way: false }]
+        };
         feed::build(input, self.site, stage, builder, make);
     }
 }
@@ -62,6 +64,17 @@ struct Messages<T> {
     run_ends: Receiver<()>,
     /// Closes when nobody wants more messages.
     unwanted: Receiver<()>,
+    /// It has let others run since its last message.
+    gave_way: bool,
+}
+
+impl<T> Messages<T> {
+    /// Whether to wait on a worker: only where there can be no thread for it, what it gave has been
+    /// handed on, and nobody else has anything to do.
+    fn may_block(&mut self, cx: &Cx<'_>) -> bool {
+        let gave_way = std::mem::replace(&mut self.gave_way, true);
+        !cx.core.own_threads_allowed && gave_way && !cx.core.has_ready()
+    }
 }
 
 impl<T: Send> Input<IntoPool<T>> for Messages<T> {
@@ -71,16 +84,13 @@ impl<T: Send> Input<IntoPool<T>> for Messages<T> {
         }
         for pulled in 0..room {
             match self.receiver.try_recv() {
-                Ok(event) => pool.push(event),
+                Ok(event) => {
+                    self.gave_way = false;
+                    pool.push(event);
+                }
                 Err(TryRecvError::Disconnected) if pulled == 0 => return Pull::End,
                 Err(_) if pulled > 0 => return Pull::Some(pulled),
-                // Where there can be no thread for it, others go first as long as they can.
-                Err(_)
-                    if cx.task.home().is_none()
-                        && (cx.core.own_threads_allowed || cx.core.has_ready()) =>
-                {
-                    return Pull::Blocks;
-                }
+                Err(_) if cx.task.home().is_none() && !self.may_block(cx) => return Pull::Blocks,
                 Err(_) => {
                     let received = select_biased! {
                         recv(self.run_ends) -> _ => return Pull::End,

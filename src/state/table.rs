@@ -12,7 +12,9 @@
 //! an entry is looked at.
 
 use std::hint::black_box;
-use std::{slice, vec};
+#[cfg(test)]
+use std::slice;
+use std::vec;
 
 const SMALLEST: usize = 16;
 /// Slots address the index with 32 bits of hash.
