@@ -24,6 +24,7 @@ fn inner(upto: u64) -> u64 {
 
 #[test]
 fn two_deep() {
+    let _alone = alone();
     for executor in executors() {
         let sum = in_time(|| Flow::from_range(0..50u64).map(inner).on(executor).sum::<u64>());
         assert_eq!(sum.unwrap(), 2 * (0..50).sum::<u64>());
@@ -32,6 +33,7 @@ fn two_deep() {
 
 #[test]
 fn three_deep() {
+    let _alone = alone();
     for executor in executors() {
         let middle = |x| Flow::from_range(0..x).map(inner).partition().sum::<u64>().unwrap();
         let sum =
@@ -42,6 +44,7 @@ fn three_deep() {
 
 #[test]
 fn in_every_closure() {
+    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let events = Flow::from_iter((0..20u64).inspect(|_| _ = inner(3)))
@@ -60,6 +63,7 @@ fn in_every_closure() {
 
 #[test]
 fn with_readers_within() {
+    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let read = |x: u64| {
@@ -76,6 +80,7 @@ fn with_readers_within() {
 
 #[test]
 fn a_flow_that_is_built_outside_and_run_inside() {
+    let _alone = alone();
     for executor in executors() {
         let flows: Vec<BoxFlow<'static, u64>> =
             (0..20).map(|n| Flow::from_range(0..n).map(|x| x + 1).boxed()).collect();
@@ -108,6 +113,7 @@ fn no_thread_is_started_within() {
 
 #[test]
 fn unless_it_is_asked_for() {
+    let _alone = alone();
     in_time(|| {
         let own = |x: u64| Flow::from_range(0..x).on(Executor::threads(2)).sum::<u64>().unwrap();
         let sum = Flow::from_range(0..50u64).map(own).on(Executor::threads(2)).sum::<u64>();
@@ -122,6 +128,7 @@ fn unless_it_is_asked_for() {
 
 #[test]
 fn a_lock_that_is_held_around_an_inner_flow() {
+    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let lock = Mutex::new(0);
@@ -140,6 +147,7 @@ fn a_lock_that_is_held_around_an_inner_flow() {
 
 #[test]
 fn a_lock_that_is_held_around_parallel_iterators() {
+    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let lock = Mutex::new(0);
@@ -158,6 +166,7 @@ fn a_lock_that_is_held_around_parallel_iterators() {
 
 #[test]
 fn within_parallel_iterators() {
+    let _alone = alone();
     in_time(|| {
         let sum = (0..64u64).into_par_iter().map(inner).sum::<u64>();
         assert_eq!(sum, 2 * (0..64).sum::<u64>());
@@ -170,6 +179,7 @@ fn within_parallel_iterators() {
 
 #[test]
 fn within_a_pool_of_one_thread() {
+    let _alone = alone();
     in_time(|| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let sum = pool.install(|| (0..20u64).into_par_iter().map(inner).sum::<u64>());
@@ -179,6 +189,7 @@ fn within_a_pool_of_one_thread() {
 
 #[test]
 fn a_failure_within_is_the_outer_closures_to_handle() {
+    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let fails =
@@ -195,6 +206,7 @@ fn a_failure_within_is_the_outer_closures_to_handle() {
 
 #[test]
 fn a_channel_within_gives_what_it_has_before_it_waits_for_more() {
+    let _alone = alone();
     let (sender, receiver) = crossbeam_channel::unbounded();
     sender.send(7u64).unwrap();
     let taken = in_time(move || {
@@ -208,6 +220,7 @@ fn a_channel_within_gives_what_it_has_before_it_waits_for_more() {
 
 #[test]
 fn a_started_flow_within_and_joined_there() {
+    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let started = |x: u64| {

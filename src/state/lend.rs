@@ -19,7 +19,7 @@ use std::ops::Deref;
 /// Why not [`ToOwned`]: a new `String` per new key means one allocation in the source instance that
 /// saw it first, freed on another thread by the partition that knows it already, and such frees
 /// were half of the run time of a naive word count. So text is stored as a [`CompactString`] and
-/// bytes as [`StoredBytes`]: 24 bytes, which hold up to 24 and 22 bytes without any allocation, and
+/// bytes as a similar type: 24 bytes, which hold up to 24 and 22 bytes without any allocation, and
 /// become a `String` or a `Vec<u8>` once, when a result is emitted.
 ///
 /// ```

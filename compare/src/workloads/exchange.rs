@@ -35,10 +35,9 @@ pub(crate) fn workload() -> Workload<u64> {
     .contestant("hand", |end| timed(|| hand(*end), |parts| checksum(parts)))
     .contestant("limit-local", |end| timed(|| limit_local(*end), |parts| checksum(parts)))
     .contestant("limit", |end| timed(|| limit(*end), |parts| checksum(parts)));
-    let workload = workload.contestant("flow", |end| {
+    workload.contestant("flow", |end| {
         timed(|| flow(*end).expect("the flow runs"), |parts| checksum(parts))
-    });
-    workload
+    })
 }
 
 /// Adds up the counts of all threads, key by key.

@@ -27,9 +27,7 @@ pub(crate) fn workload() -> Workload<u64> {
     .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
     .contestant("hand", |end| timed(|| hand(*end), |sum| *sum))
     .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
-    let workload =
-        workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum));
-    workload
+    workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum))
 }
 
 /// The events of a run, in batches.

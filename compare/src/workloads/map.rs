@@ -26,9 +26,8 @@ pub(crate) fn over_range() -> Workload<u64> {
     .contestant("seq", |end| timed(|| range::seq(*end), |sum| *sum))
     .contestant("rayon", |end| timed(|| range::rayon(*end), |sum| *sum))
     .contestant("limit", |end| timed(|| range::limit(*end), |sum| *sum));
-    let workload = workload
-        .contestant("flow", |end| timed(|| range::flow(*end).expect("the flow runs"), |sum| *sum));
     workload
+        .contestant("flow", |end| timed(|| range::flow(*end).expect("the flow runs"), |sum| *sum))
 }
 
 /// The workload over a slice that no cache holds.
@@ -42,10 +41,9 @@ pub(crate) fn over_slice() -> Workload<Vec<u64>> {
     .contestant("seq", |input| timed(|| slice::seq(input), |sum| *sum))
     .contestant("rayon", |input| timed(|| slice::rayon(input), |sum| *sum))
     .contestant("limit", |input| timed(|| slice::limit(input), |sum| *sum));
-    let workload = workload.contestant("flow", |input| {
+    workload.contestant("flow", |input| {
         timed(|| slice::flow(input).expect("the flow runs"), |sum| *sum)
-    });
-    workload
+    })
 }
 
 fn elements(options: &Options) -> Result<Vec<u64>, String> {

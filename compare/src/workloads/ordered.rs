@@ -21,12 +21,11 @@ pub(crate) fn workload() -> Workload<u64> {
     .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
     .contestant("rayon", |end| timed(|| rayon(*end), |sum| *sum))
     .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
-    let workload = workload
+    workload
         .contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum))
         .contestant("flow-unordered", |end| {
             timed(|| flow_unordered(*end).expect("the flow runs"), |sum| *sum)
-        });
-    workload
+        })
 }
 
 /// The reader.

@@ -17,9 +17,7 @@ pub(crate) fn workload() -> Workload<u64> {
     .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
     .contestant("rayon", |end| timed(|| rayon(*end), |sum| *sum))
     .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
-    let workload =
-        workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum));
-    workload
+    workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum))
 }
 
 fn seq(end: u64) -> u64 {

@@ -31,8 +31,7 @@ pub(crate) fn hundred() -> Workload<Input> {
         .limit("seq")
         .contestant("seq", |input| calls(input, seq))
         .contestant("rayon", |input| calls(input, rayon));
-    let workload = workload.contestant("flow", |input| calls(input, flow));
-    workload
+    workload.contestant("flow", |input| calls(input, flow))
 }
 
 /// The cheap map over one hundred thousand elements.
@@ -44,8 +43,7 @@ pub(crate) fn hundred_thousand() -> Workload<Input> {
         .contestant("seq", |input| calls(input, seq))
         .contestant("rayon", |input| calls(input, rayon))
         .contestant("limit", |input| timed(|| limit(input), |sum| *sum));
-    let workload = workload.contestant("flow", |input| calls(input, flow));
-    workload
+    workload.contestant("flow", |input| calls(input, flow))
 }
 
 /// A whole partition and reduce over one hundred elements.
@@ -58,8 +56,7 @@ pub(crate) fn partition() -> Workload<Input> {
     .limit("seq")
     .contestant("seq", |input| calls(input, |elements| elements.iter().sum()))
     .contestant("rayon", |input| calls(input, rayon_fold));
-    let workload = workload.contestant("flow", |input| calls(input, flow_partition));
-    workload
+    workload.contestant("flow", |input| calls(input, flow_partition))
 }
 
 fn new(

@@ -9,17 +9,13 @@ use super::text::tokens;
 
 /// Words lent from the text, an accumulator for each key.
 pub(super) fn keyed(text: &str) -> Result<Vec<Vec<(&str, u64)>>, FlowError> {
-    Flow::from_text(text)
-        .flat_map(|line| tokens(line))
-        .key_by(|word| *word)
-        .count()
-        .into_partitions()
+    Flow::from_text(text).flat_map(tokens).key_by(|word| *word).count().into_partitions()
 }
 
 /// Words lent from the text, one map for each partition: the counterpart of rayon's fold.
 pub(super) fn reduce(text: &str) -> Result<Vec<Slices<'_>>, FlowError> {
     Flow::from_text(text)
-        .flat_map(|line| tokens(line))
+        .flat_map(tokens)
         .partition()
         .reduce(Slices::default, |counts, word| *counts.entry(word).or_insert(0) += 1)
         .emit_state()

@@ -63,8 +63,7 @@ pub(crate) fn workload() -> Workload<Input> {
         })
         .contestant("limit-private", |i| timed(|| limit::private(&i.text), |all| tables(all)))
         .contestant("limit", |i| timed(|| limit::front(&i.text), |all| tables(all)));
-    let workload = with_flow(workload);
-    workload
+    with_flow(workload)
 }
 fn with_flow(workload: Workload<Input>) -> Workload<Input> {
     const RUNS: &str = "the flow runs";
