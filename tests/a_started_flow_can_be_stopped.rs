@@ -117,6 +117,28 @@ fn draining_gives_the_result_of_all_that_was_read() {
 }
 
 #[test]
+fn draining_an_ordered_flow_gives_a_prefix_of_its_source() {
+    in_time(|| {
+        for executor in [1, 2, 4].map(Executor::threads) {
+            for point in POINTS {
+                let seen = Counter::default();
+                let seeing = seen.clone();
+                let range = Flow::from_range(0..1u64 << 60).stages(3).on(executor.clone());
+                let ordered = range.filter(|x| x % 3 > 0).ordered().in_flight(64);
+                let counted = ordered.inspect(move |_| _ = seeing.up());
+                let handle = counted.to(Collect::<Vec<u64>>::new()).start().unwrap();
+                until("events were seen", || seen.get() >= point);
+                handle.drain();
+                let drained = handle.join().unwrap();
+                assert_eq!(drained.len(), seen.get());
+                let prefix = (0u64..).filter(|x| x % 3 > 0).take(drained.len());
+                assert!(drained.into_iter().eq(prefix), "{point} on {executor:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn stopping_emits_no_state() {
     at_every_point(|Started { handle, given, seen, fired, lives }| {
         handle.stop();
@@ -133,6 +155,20 @@ fn cancelling_drops_what_is_under_way() {
         assert!(handle.is_finished());
         assert_eq!(handle.join().unwrap_err().kind(), ErrorKind::Cancelled);
         assert_eq!((fired.get(), lives.left()), (0, 0));
+    });
+}
+
+/// A source that learns of the end says so to the partitions, which must not take it for their own.
+#[test]
+fn cancelling_emits_no_state_at_whatever_moment() {
+    in_time(|| {
+        for round in 0..1500 {
+            let started = start!(Executor::threads(3), range);
+            until("events were seen", || started.seen.get() >= round % 50);
+            started.handle.cancel();
+            let _ = started.handle.join();
+            assert_eq!(started.fired.get(), 0, "state was emitted in round {round}");
+        }
     });
 }
 

@@ -1,5 +1,4 @@
-//! Flows within closures of flows, beside rayon and under locks: the right results, no deadlock, and
-//! no threads beyond those of the outermost flow.
+//! Flows within closures of flows, beside rayon and under locks: the right results and no deadlock.
 
 mod support;
 
@@ -7,7 +6,7 @@ use flow::{BoxFlow, Collect, ErrorKind, Executor, Flow};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use support::{alone, executors, flow_threads, in_time, no_thread_is_left};
+use support::{executors, in_time};
 
 /// Everything that a flow can be made of, in small.
 fn inner(upto: u64) -> u64 {
@@ -24,7 +23,6 @@ fn inner(upto: u64) -> u64 {
 
 #[test]
 fn two_deep() {
-    let _alone = alone();
     for executor in executors() {
         let sum = in_time(|| Flow::from_range(0..50u64).map(inner).on(executor).sum::<u64>());
         assert_eq!(sum.unwrap(), 2 * (0..50).sum::<u64>());
@@ -33,7 +31,6 @@ fn two_deep() {
 
 #[test]
 fn three_deep() {
-    let _alone = alone();
     for executor in executors() {
         let middle = |x| Flow::from_range(0..x).map(inner).partition().sum::<u64>().unwrap();
         let sum =
@@ -44,7 +41,6 @@ fn three_deep() {
 
 #[test]
 fn in_every_closure() {
-    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let events = Flow::from_iter((0..20u64).inspect(|_| _ = inner(3)))
@@ -63,7 +59,6 @@ fn in_every_closure() {
 
 #[test]
 fn with_readers_within() {
-    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let read = |x: u64| {
@@ -80,7 +75,6 @@ fn with_readers_within() {
 
 #[test]
 fn a_flow_that_is_built_outside_and_run_inside() {
-    let _alone = alone();
     for executor in executors() {
         let flows: Vec<BoxFlow<'static, u64>> =
             (0..20).map(|n| Flow::from_range(0..n).map(|x| x + 1).boxed()).collect();
@@ -90,30 +84,7 @@ fn a_flow_that_is_built_outside_and_run_inside() {
 }
 
 #[test]
-fn no_thread_is_started_within() {
-    let _alone = alone();
-    in_time(|| {
-        Flow::from_range(0..10u64)
-            .on(Executor::threads(1))
-            .for_each(|_| {
-                let source = Flow::from_iter((0..200u64).filter(|_| true));
-                let dear = source.inspect(|_| support::spin(20)).partition().stages(3);
-                dear.for_each(|_| assert_eq!(flow_threads(), 0)).unwrap();
-                Flow::from_iter(0u64..)
-                    .with_iter(|events| {
-                        events.next();
-                        assert_eq!(flow_threads(), 0);
-                    })
-                    .unwrap();
-            })
-            .unwrap();
-    });
-    no_thread_is_left();
-}
-
-#[test]
-fn unless_it_is_asked_for() {
-    let _alone = alone();
+fn on_executors_of_their_own() {
     in_time(|| {
         let own = |x: u64| Flow::from_range(0..x).on(Executor::threads(2)).sum::<u64>().unwrap();
         let sum = Flow::from_range(0..50u64).map(own).on(Executor::threads(2)).sum::<u64>();
@@ -128,7 +99,6 @@ fn unless_it_is_asked_for() {
 
 #[test]
 fn a_lock_that_is_held_around_an_inner_flow() {
-    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let lock = Mutex::new(0);
@@ -147,7 +117,6 @@ fn a_lock_that_is_held_around_an_inner_flow() {
 
 #[test]
 fn a_lock_that_is_held_around_parallel_iterators() {
-    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let lock = Mutex::new(0);
@@ -166,7 +135,6 @@ fn a_lock_that_is_held_around_parallel_iterators() {
 
 #[test]
 fn within_parallel_iterators() {
-    let _alone = alone();
     in_time(|| {
         let sum = (0..64u64).into_par_iter().map(inner).sum::<u64>();
         assert_eq!(sum, 2 * (0..64).sum::<u64>());
@@ -179,7 +147,6 @@ fn within_parallel_iterators() {
 
 #[test]
 fn within_a_pool_of_one_thread() {
-    let _alone = alone();
     in_time(|| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let sum = pool.install(|| (0..20u64).into_par_iter().map(inner).sum::<u64>());
@@ -189,7 +156,6 @@ fn within_a_pool_of_one_thread() {
 
 #[test]
 fn a_failure_within_is_the_outer_closures_to_handle() {
-    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let fails =
@@ -206,7 +172,6 @@ fn a_failure_within_is_the_outer_closures_to_handle() {
 
 #[test]
 fn a_channel_within_gives_what_it_has_before_it_waits_for_more() {
-    let _alone = alone();
     let (sender, receiver) = crossbeam_channel::unbounded();
     sender.send(7u64).unwrap();
     let taken = in_time(move || {
@@ -220,7 +185,6 @@ fn a_channel_within_gives_what_it_has_before_it_waits_for_more() {
 
 #[test]
 fn a_started_flow_within_and_joined_there() {
-    let _alone = alone();
     in_time(|| {
         for executor in executors() {
             let started = |x: u64| {

@@ -7,6 +7,7 @@ use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Kernel, Make, Mark, Operator, Push, Spec};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
+use crate::runtime::task::TaskRef;
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
@@ -110,6 +111,7 @@ pub struct FlatMapInstance<F, T, I: IntoIterator> {
     spec: FlatMap<F, T, I>,
     held: Option<I::IntoIter>,
     waiting: VecDeque<T>,
+    task: TaskRef,
 }
 
 impl<F, T, I: IntoIterator> fmt::Debug for FlatMapInstance<F, T, I> {
@@ -126,8 +128,9 @@ where
 {
     type Operator = FlatMapInstance<F, T, I>;
 
-    fn start(&self, _place: &Place) -> Self::Operator {
-        FlatMapInstance { spec: self.clone(), held: None, waiting: VecDeque::new() }
+    fn start(&self, place: &Place) -> Self::Operator {
+        let task = place.task.clone();
+        FlatMapInstance { spec: self.clone(), held: None, waiting: VecDeque::new(), task }
     }
 }
 
@@ -146,7 +149,7 @@ where
             return self.waiting.push_back(event);
         }
         let mut events = guarded(&self.spec.site, || (self.spec.f)(event).into_iter());
-        if !emit(&self.spec.site, &mut events, next) {
+        if !emit(&self.spec.site, &self.task, &mut events, next) {
             self.held = Some(events);
         }
     }
@@ -162,7 +165,7 @@ where
                 self.held = None;
                 return self.waiting.clear();
             }
-            if !emit(&self.spec.site, events, next) {
+            if !emit(&self.spec.site, &self.task, events, next) {
                 return;
             }
             self.held = None;
@@ -174,10 +177,12 @@ where
     }
 }
 
-/// Emits while there is room. True: the iterator has come to its end.
+/// Emits while there is room. True: the iterator has come to its end, or the run has: an endless
+/// iterator must not outlive it.
 #[inline(always)]
 pub(super) fn emit<I: Iterator, K: Push<I::Item>>(
     site: &Site,
+    task: &TaskRef,
     events: &mut I,
     next: &mut K,
 ) -> bool {
@@ -185,6 +190,9 @@ pub(super) fn emit<I: Iterator, K: Push<I::Item>>(
         let room = next.make_room();
         if room == 0 {
             return false;
+        }
+        if task.core().is_over() {
+            return true;
         }
         for _ in 0..room {
             match guarded(site, || events.next()) {

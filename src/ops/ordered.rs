@@ -9,7 +9,7 @@ use crate::runtime::credit::Credits;
 use crate::runtime::reorder::{FromOrder, IntoOrderMake, Reorder};
 use std::sync::Arc;
 
-impl<N: Sequenced> Flow<N> {
+impl<N: Node> Flow<N> {
     /// Gives results in the order of the source, while the stage before works in parallel.
     ///
     /// What follows is one sequential stage. The source is never more than
@@ -26,12 +26,16 @@ impl<N: Sequenced> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn ordered(self) -> Flow<Ordered<N>> {
+    pub fn ordered(self) -> Flow<Ordered<N>>
+    where
+        N: Sequenced,
+    {
         self.ordered_for(Site::here("ordered"), None)
     }
 
     pub(super) fn ordered_for(self, site: Site, wanted: Option<usize>) -> Flow<Ordered<N>> {
-        let mut flow = self.across(|up, up_stage| Ordered { up, up_stage, site });
+        let implied = wanted.is_some();
+        let mut flow = self.across(|up, up_stage| Ordered { up, up_stage, implied, site });
         flow.stage.wanted = wanted;
         flow
     }
@@ -42,10 +46,20 @@ impl<N: Sequenced> Flow<N> {
 pub struct Ordered<N> {
     up: N,
     up_stage: StageOptions,
+    /// Another operator needs the order and is in the plan for both.
+    implied: bool,
     site: Site,
 }
 
 impl<N: Sequenced> Sequenced for Ordered<N> {}
+
+impl<N> Ordered<N> {
+    fn name_in(&self, outline: &mut Outline) {
+        if !self.implied {
+            outline.operator(self.site);
+        }
+    }
+}
 
 impl<N: Sequenced> Node for Ordered<N> {
     type Item = N::Item;
@@ -54,11 +68,11 @@ impl<N: Sequenced> Node for Ordered<N> {
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
         if N::SINGLE {
-            outline.operator(self.site);
+            self.name_in(outline);
             return self.up.describe(&self.up_stage.clone().absorb(stage.clone()), outline);
         }
         outline.instances(1);
-        outline.operator(self.site);
+        self.name_in(outline);
         let mut edge = stage.edge();
         edge.max_demand = stage.in_flight();
         edge.min_demand = 0;
@@ -81,7 +95,8 @@ impl<N: Sequenced> Node for Ordered<N> {
         // What the reader holds for itself counts too.
         let tokens = in_flight - builder.held_by_reader(in_flight, open.tasks[0].id());
         let tokens = Arc::new(Credits::new(tokens));
-        let reorder = Reorder::new(open.tasks[0].clone(), Arc::clone(&tokens));
+        let reorder =
+            Reorder::new(open.tasks[0].clone(), Arc::clone(&tokens), builder.edge_counters());
         if stage.wanted == Some(0) {
             // Nothing will wake it, but it has to say that it wants nothing.
             builder.start_with(open.tasks[0].clone());

@@ -6,11 +6,12 @@ use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Operator, Push, Spec};
 use crate::runtime::Place;
+use crate::runtime::task::TaskRef;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-impl<N: Partitioned> Flow<N> {
+impl<N: Node> Flow<N> {
     /// Folds the events of each partition into one accumulator: `init()` makes it, `f(&mut acc,
     /// event)` folds.
     ///
@@ -36,6 +37,7 @@ impl<N: Partitioned> Flow<N> {
     #[track_caller]
     pub fn reduce<A, I, F>(self, init: I, f: F) -> Reduction<N, I, F, A>
     where
+        N: Partitioned,
         A: Send,
         I: Fn() -> A + Send + Sync,
         F: Fn(&mut A, N::Item) + Send + Sync,
@@ -220,6 +222,7 @@ pub struct ReduceInstance<I, F, M, T, A, E: IntoIterator> {
     acc: Option<A>,
     spec: Reduce<I, F, M, T, A, E>,
     pane: PaneInfo,
+    task: TaskRef,
     emitting: Option<E::IntoIter>,
 }
 
@@ -242,7 +245,13 @@ where
     fn start(&self, place: &Place) -> Self::Operator {
         let acc = guarded(&self.site, || (self.fold.0)());
         let pane = PaneInfo { partition: place.instance, partitions: place.instances, last: true };
-        ReduceInstance { acc: Some(acc), spec: self.clone(), pane, emitting: None }
+        ReduceInstance {
+            acc: Some(acc),
+            spec: self.clone(),
+            pane,
+            task: place.task.clone(),
+            emitting: None,
+        }
     }
 }
 
@@ -286,7 +295,9 @@ where
             self.emitting = Some(emitted);
         }
         match &mut self.emitting {
-            Some(emitting) => super::flat_map::emit(site, emitting, next) || next.closed(),
+            Some(emitting) => {
+                super::flat_map::emit(site, &self.task, emitting, next) || next.closed()
+            }
             None => true,
         }
     }

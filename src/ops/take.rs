@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-impl<N: Sequenced> Flow<N> {
+impl<N: Node> Flow<N> {
     /// The first `n` events of the source's order. What is upstream stops as soon as they are there;
     /// it reads ahead by no more than `n` events that turn out not to be wanted.
     ///
@@ -23,7 +23,10 @@ impl<N: Sequenced> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn take(self, n: usize) -> Flow<Then<Ordered<N>, Take<N::Item>>> {
+    pub fn take(self, n: usize) -> Flow<Then<Ordered<N>, Take<N::Item>>>
+    where
+        N: Sequenced,
+    {
         let site = Site::here("take");
         self.ordered_for(site, Some(n)).then(site, Take { left: n, types: PhantomData })
     }

@@ -55,6 +55,16 @@ pub struct PlanEdge {
     pub batch: usize,
 }
 
+impl PlanStage {
+    /// Its operators, or what a stage without any does.
+    fn label(&self) -> String {
+        match &*self.operators {
+            [] => "claim".to_owned(),
+            operators => operators.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" → "),
+        }
+    }
+}
+
 impl Plan {
     /// The stages, sources first.
     pub fn stages(&self) -> &[PlanStage] {
@@ -75,8 +85,7 @@ impl Plan {
     pub fn mermaid(&self) -> String {
         let mut text = String::from("flowchart LR\n");
         for (number, stage) in self.stages.iter().enumerate() {
-            let operators: Vec<_> = stage.operators.iter().map(|(name, _)| *name).collect();
-            let label = operators.join(" → ");
+            let label = stage.label();
             let name = stage.name.as_ref().map(|name| format!("{name}<br/>")).unwrap_or_default();
             // Writing to a string cannot fail.
             let _ = writeln!(text, "    s{number}[\"{name}{label}<br/>× {}\"]", stage.instances);
@@ -104,12 +113,7 @@ impl fmt::Display for Plan {
             if let Some(name) = &stage.name {
                 write!(f, " {name}:")?;
             }
-            if stage.operators.is_empty() {
-                write!(f, " claim")?;
-            }
-            for (at, (operator, _)) in stage.operators.iter().enumerate() {
-                write!(f, "{}{operator}", if at == 0 { " " } else { " → " })?;
-            }
+            write!(f, " {}", stage.label())?;
             writeln!(f, "  × {}", stage.instances)?;
         }
         Ok(())

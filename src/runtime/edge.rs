@@ -102,6 +102,7 @@ impl<T> Inbox<T> {
         let mut queue = unpoisoned(self.queue.lock());
         queue.producers.push((Arc::clone(&credits), task.clone()));
         let input = queue.producers.len() - 1;
+        self.counters.asked(self.options.max_demand);
         drop(queue);
         Sender { inbox: Arc::clone(self), input, credits, task: task.clone() }
     }
@@ -187,6 +188,7 @@ impl<T> Sender<T> {
         #[cfg(test)]
         Fault::spoil(&mut queue.messages);
         self.inbox.counters.sent(granted);
+        self.inbox.counters.spent(granted);
         self.inbox.hungry.store(false, Ordering::Relaxed);
         drop(queue);
         self.inbox.reader.wake();
@@ -196,8 +198,7 @@ impl<T> Sender<T> {
     #[cold]
     fn drop_all(&self, staged: &mut Vec<T>) -> usize {
         let dropped = staged.len();
-        self.inbox.counters.sent(dropped);
-        self.inbox.counters.dropped_held(dropped);
+        self.inbox.counters.dropped_unsent(dropped);
         staged.clear();
         dropped
     }
@@ -419,7 +420,10 @@ impl<T> Receiver<T> {
         let (credits, demand) = &mut self.inputs[input];
         match demand.handled(events) {
             0 => {}
-            more => credits.give(more),
+            more => {
+                self.inbox.counters.asked(more);
+                credits.give(more);
+            }
         }
     }
 }

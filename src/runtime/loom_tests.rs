@@ -443,7 +443,7 @@ fn loom_producer_never_sleeps_beside_credit() {
 /// was asked for; or one's registration wipes out the other's, who then sleeps for ever.
 #[test]
 fn loom_two_takers_share_what_was_given() {
-    check(3, || {
+    check(4, || {
         let account = Account::new(0);
         let takers = [taker(&account, 1, 1), taker(&account, 1, 1)];
         account.give(1);
@@ -457,7 +457,7 @@ fn loom_two_takers_share_what_was_given() {
 /// producer, and nobody does.
 #[test]
 fn loom_two_givers_wake_one_producer() {
-    check(3, || {
+    check(4, || {
         let account = Account::new(0);
         let producer = taker(&account, 2, 1);
         let other = {
@@ -751,6 +751,20 @@ fn two_sleepers_two_wakers(work_on: fn(&Work)) {
 #[test]
 fn loom_sleepers_wake_for_work_and_for_the_end() {
     check(2, || two_sleepers_two_wakers(|work| work.work(2)));
+}
+
+/// What goes wrong otherwise: the run is over, and of two workers that sleep only one is told.
+#[test]
+fn loom_end_wakes_all_sleepers() {
+    check(3, || {
+        let work = Work::new();
+        let sleepers = [(); 2].map(|()| {
+            let work = Arc::clone(&work);
+            thread::spawn(move || work.work(usize::MAX))
+        });
+        work.end();
+        join(sleepers);
+    });
 }
 
 /// What goes wrong otherwise: of two wake-ups one is swallowed, by a worker that did not sleep or

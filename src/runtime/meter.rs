@@ -45,6 +45,16 @@ impl EdgeCounters {
         self.held.fetch_add(events as u64, Ordering::Relaxed);
     }
 
+    /// A producer has used credit that was given on this edge.
+    pub(crate) fn spent(&self, events: usize) {
+        self.credit.fetch_sub(events as u64, Ordering::Relaxed);
+    }
+
+    /// A consumer has asked for more.
+    pub(crate) fn asked(&self, events: usize) {
+        self.credit.fetch_add(events as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn received(&self, events: usize) {
         self.received.fetch_add(events as u64, Ordering::Relaxed);
         self.batches_received.fetch_add(1, Ordering::Relaxed);

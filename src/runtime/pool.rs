@@ -101,8 +101,9 @@ impl<T> Pool<T> {
         events: Vec<T>,
         options: EdgeOptions,
         tokens: Option<Arc<Credits<TaskRef>>>,
-        counters: Arc<EdgeCounters>,
     ) -> Arc<Self> {
+        // Not an edge of the plan: nobody sends here.
+        let counters = Arc::<EdgeCounters>::default();
         counters.sent(events.len());
         let mut queue = Queue { len: events.len(), ended: true, ..Queue::default() };
         queue.push_segment(0, VecDeque::from(events));
@@ -121,7 +122,10 @@ impl<T> Pool<T> {
         let mut queue = unpoisoned(self.queue.lock());
         let credits = match &self.tokens {
             Some(tokens) => Arc::clone(tokens),
-            None => Arc::new(Credits::new(self.options.max_demand)),
+            None => {
+                self.counters.asked(self.options.max_demand);
+                Arc::new(Credits::new(self.options.max_demand))
+            }
         };
         let demand = Demand::new(self.options.max_demand, self.options.min_demand);
         let task = task.clone();
@@ -133,7 +137,7 @@ impl<T> Pool<T> {
     fn feed(&self, feeder: usize, events: &mut Vec<T>) {
         let idle = {
             let mut queue = unpoisoned(self.queue.lock());
-            self.counters.sent(events.len());
+            self.count_fed(events.len());
             if self.closed.load(Ordering::SeqCst) {
                 drop(queue);
                 self.counters.dropped_held(events.len());
@@ -153,11 +157,18 @@ impl<T> Pool<T> {
         }
     }
 
+    fn count_fed(&self, events: usize) {
+        self.counters.sent(events);
+        if self.tokens.is_none() {
+            self.counters.spent(events);
+        }
+    }
+
     /// Feeds one event at once, joined to the last segment where that is not full.
     fn feed_one(&self, feeder: usize, event: T) {
         let idle = {
             let mut queue = unpoisoned(self.queue.lock());
-            self.counters.sent(1);
+            self.count_fed(1);
             if self.closed.load(Ordering::SeqCst) {
                 drop(queue);
                 self.counters.dropped_held(1);
@@ -342,6 +353,7 @@ impl<T> FromPool<T> {
         if let Some((credits, more)) = credit
             && self.pool.tokens.is_none()
         {
+            self.pool.counters.asked(more);
             credits.give(more);
         }
     }

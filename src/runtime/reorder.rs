@@ -14,6 +14,7 @@
 
 use super::core::Cx;
 use super::credit::Credits;
+use super::meter::EdgeCounters;
 use super::stage::{Input, Place, Pull};
 use super::task::TaskRef;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
@@ -31,6 +32,7 @@ pub(crate) struct Reorder<T> {
     reader: TaskRef,
     tokens: Arc<Credits<TaskRef>>,
     closed: AtomicBool,
+    counters: Arc<EdgeCounters>,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,11 @@ struct Filed<T> {
 }
 
 impl<T> Reorder<T> {
-    pub(crate) fn new(reader: TaskRef, tokens: Arc<Credits<TaskRef>>) -> Arc<Self> {
+    pub(crate) fn new(
+        reader: TaskRef,
+        tokens: Arc<Credits<TaskRef>>,
+        counters: Arc<EdgeCounters>,
+    ) -> Arc<Self> {
         let state = State {
             head: 0,
             claims: BTreeMap::new(),
@@ -68,6 +74,7 @@ impl<T> Reorder<T> {
             reader,
             tokens,
             closed: AtomicBool::new(false),
+            counters,
         })
     }
 
@@ -77,6 +84,7 @@ impl<T> Reorder<T> {
             let mut state = unpoisoned(self.state.lock());
             let spare = state.spare.pop().unwrap_or_default();
             let part = std::mem::replace(part, spare);
+            self.counters.sent(part.len());
             let filed = state.claims.entry(start).or_insert_with(|| Filed {
                 len,
                 parts: VecDeque::new(),
@@ -113,7 +121,11 @@ impl<T> Reorder<T> {
         let (members, _left) = {
             let mut state = unpoisoned(self.state.lock());
             self.closed.store(true, Ordering::SeqCst);
-            (std::mem::take(&mut state.members), std::mem::take(&mut state.claims))
+            let left = std::mem::take(&mut state.claims);
+            for filed in left.values() {
+                self.counters.dropped_held(filed.parts.iter().map(Vec::len).sum());
+            }
+            (std::mem::take(&mut state.members), left)
         };
         for task in members {
             task.notify();
@@ -241,6 +253,9 @@ impl<T: Send, K: Push<T>> Input<K> for FromOrder<T> {
                     return if state.ended { Pull::End } else { Pull::Wait };
                 };
                 let part = filed.parts.pop_front();
+                if let Some(part) = &part {
+                    self.reorder.counters.received(part.len());
+                }
                 let len = filed.len;
                 if filed.parts.is_empty() && filed.settled {
                     state.claims.remove(&head);

@@ -34,7 +34,7 @@ impl<N: Node> Flow<N> {
     }
 }
 
-impl<N: Partitioned> Flow<N> {
+impl<N: Node> Flow<N> {
     /// Collects the events of each partition into a vector of its own, by the partition's index.
     /// Nothing is merged on the calling thread.
     ///
@@ -51,7 +51,10 @@ impl<N: Partitioned> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn into_partitions(self) -> Result<Vec<Vec<N::Item>>, FlowError> {
+    pub fn into_partitions(self) -> Result<Vec<Vec<N::Item>>, FlowError>
+    where
+        N: Partitioned,
+    {
         self.into_sink(Site::here("into_partitions"), Partitions).run()
     }
 }

@@ -198,8 +198,17 @@ impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
 impl<T, S: Sink<T>> Push<T> for IntoPart<T, S> {
     #[inline(always)]
     fn push(&mut self, event: T) {
-        let part = &mut self.part;
-        if let Err(error) = guarded(&self.parts.site, || part.write(event)) {
+        self.push_all(std::iter::once(event));
+    }
+
+    #[inline(always)]
+    fn push_all<I: Iterator<Item = T>>(&mut self, mut events: I) {
+        if self.failed {
+            return;
+        }
+        let (part, site) = (&mut self.part, &self.parts.site);
+        let written = events.try_for_each(|event| guarded(site, || part.write(event)));
+        if let Err(error) = written {
             self.fail(error);
         }
     }

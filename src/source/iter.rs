@@ -121,7 +121,16 @@ impl<I: Iterator<Item: Send> + Send> Input<IntoPool<I::Item>> for FromOneIter<I>
                 return Pull::End;
             }
             match guarded(&self.site, || iter.next()) {
-                Some(event) => pool.push(event),
+                Some(event) => {
+                    pool.push(event);
+                    // A slow one goes to its own thread early; looked at after 1, 2, 4, … events.
+                    if !apart && (pulled + 1).is_power_of_two() {
+                        cx.lap();
+                        if cx.ran() > INLINE {
+                            return Pull::Some(pulled + 1);
+                        }
+                    }
+                }
                 None => {
                     self.iter = None;
                     return if pulled == 0 { Pull::End } else { Pull::Some(pulled) };

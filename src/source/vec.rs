@@ -48,8 +48,7 @@ impl<T: Send> Node for FromVec<T> {
         M: Make<Kernel: Push<T>> + 'env,
     {
         let stage = builder.open_source(&options, self.site);
-        let counters = builder.edge_counters();
-        let pool = Pool::filled(self.vec, options.edge(), options.tokens, counters);
+        let pool = Pool::filled(self.vec, options.edge(), options.tokens);
         builder.fill_source(stage, make, |task, stage| {
             FromPool::new(Arc::clone(&pool), Arc::clone(stage), task.clone())
         });
