@@ -169,25 +169,3 @@ fn a_channel_connects_two_of_them() {
         }
     });
 }
-
-/// A worker is shared: what one event gives is emitted in pieces.
-#[test]
-fn one_whose_event_gives_very_many_does_not_keep_others_from_running() {
-    for executor in executors() {
-        in_time(move || {
-            let through = Counter::default();
-            let seen = through.clone();
-            // It ends when the other one is through.
-            let many = Flow::from_vec(vec![()]).flat_map(move |_| {
-                let seen = seen.clone();
-                (0u64..).take_while(move |_| seen.get() == 0)
-            });
-            let other = Flow::from_range(0..10u64).to(move |x| {
-                if x == 9 {
-                    through.up();
-                }
-            });
-            flow::run((many.on(executor).to(|_| ()), other)).unwrap();
-        });
-    }
-}

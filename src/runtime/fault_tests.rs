@@ -11,7 +11,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -32,6 +34,8 @@ pub(crate) enum Fault {
 struct Planted {
     fault: Fault,
     random: SplitMix,
+    /// It strikes once in so many times.
+    one_in: usize,
     strikes: usize,
 }
 
@@ -44,7 +48,7 @@ impl Fault {
     pub(crate) fn strikes(self) -> bool {
         PLANTED.with_borrow_mut(|planted| match planted {
             Some(planted) if planted.fault == self => {
-                let strikes = planted.random.below(32) == 0;
+                let strikes = planted.random.below(planted.one_in) == 0;
                 planted.strikes += usize::from(strikes);
                 strikes
             }
@@ -73,10 +77,14 @@ impl Fault {
         }
     }
 
+    fn plant(self, seed: u64, one_in: usize) {
+        let random = SplitMix(seed);
+        PLANTED.set(Some(Planted { fault: self, random, one_in, strikes: 0 }));
+    }
+
     /// Runs `run` with this fault; also says how often it struck.
     fn planted<R>(self, seed: u64, run: impl FnOnce() -> R) -> (R, usize) {
-        let random = SplitMix(seed);
-        PLANTED.set(Some(Planted { fault: self, random, strikes: 0 }));
+        self.plant(seed, 32);
         let result = run();
         (result, PLANTED.take().map_or(0, |planted| planted.strikes))
     }
@@ -284,6 +292,45 @@ fn what_is_lost_never_makes_results_wrong() {
             }
         }
     }
+}
+
+/// The last task goes idle on one thread while the reader of the flow sleeps on another: the reader
+/// wakes and says that the run has stalled. Many rounds: any thread may be the last one.
+#[test]
+fn a_sleeping_reader_learns_of_a_stall() {
+    const ROUNDS: usize = 100;
+    let (sender, stalled) = mpsc::channel();
+    thread::spawn(move || {
+        for _ in 0..ROUNDS {
+            let read = Flow::from_range(0..EVENTS)
+                .inspect(|_| {
+                    // On whatever thread it is, and dear enough for a second one.
+                    Fault::LosesEnd.plant(0, 1);
+                    let began = Instant::now();
+                    while began.elapsed() < Duration::from_micros(20) {}
+                })
+                .partition()
+                .stages(1)
+                .reduce(|| 0, |sum, x| *sum += x)
+                .emit_state()
+                .on(Executor::threads(3))
+                .with_iter(|events| events.count());
+            sender.send(read.map_err(|error| error.kind())).unwrap();
+        }
+    });
+    let mut stalls = 0;
+    for round in 0..ROUNDS {
+        let read = stalled.recv_timeout(Duration::from_secs(20));
+        match read.unwrap_or_else(|_| panic!("round {round} hangs")) {
+            Err(kind) => {
+                assert_eq!(kind, ErrorKind::Stalled);
+                stalls += 1;
+            }
+            // The end was sent by a thread that has handled no event.
+            Ok(sums) => assert_eq!(sums, 1),
+        }
+    }
+    assert!(stalls > 0, "no round stalls");
 }
 
 /// The order in which a healthy run of this seed handles its events.

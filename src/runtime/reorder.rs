@@ -82,6 +82,11 @@ impl<T> Reorder<T> {
     fn file(&self, start: u64, len: u64, part: &mut Vec<T>, settled: bool) {
         let at_head = {
             let mut state = unpoisoned(self.state.lock());
+            if self.closed.load(Ordering::SeqCst) {
+                drop(state);
+                self.counters.dropped_unsent(part.len());
+                return part.clear();
+            }
             let spare = state.spare.pop().unwrap_or_default();
             let part = std::mem::replace(part, spare);
             self.counters.sent(part.len());

@@ -196,6 +196,10 @@ where
                     }
                 }
                 Ending::Emitting => {
+                    if cx.core.is_over() {
+                        // A run that failed or was cancelled emits nothing as final.
+                        return Step::Wait;
+                    }
                     let finish = match cx.core.phase() {
                         Phase::Stopping => Finish::Stopped,
                         _ => Finish::Complete,
