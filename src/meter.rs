@@ -24,14 +24,14 @@ use std::time::Duration;
 /// # Ok::<(), flow::FlowError>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Meter(Arc<Mutex<Option<Watched>>>);
+pub struct Meter(Arc<Mutex<Option<Arc<Watched>>>>);
 
 /// One versioned record of a run: every view reads this one.
-struct Watched {
-    plan: Plan,
-    stages: Vec<Arc<Stage>>,
-    edges: Vec<Arc<EdgeCounters>>,
-    core: Arc<Core>,
+pub(crate) struct Watched {
+    pub(crate) plan: Plan,
+    pub(crate) stages: Vec<Arc<Stage>>,
+    pub(crate) edges: Vec<Arc<EdgeCounters>>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl fmt::Debug for Meter {
@@ -54,14 +54,8 @@ impl Meter {
         }
     }
 
-    pub(crate) fn attach(
-        &self,
-        plan: Plan,
-        stages: Vec<Arc<Stage>>,
-        edges: Vec<Arc<EdgeCounters>>,
-        core: Arc<Core>,
-    ) {
-        *unpoisoned(self.0.lock()) = Some(Watched { plan, stages, edges, core });
+    pub(crate) fn attach(&self, watched: Arc<Watched>) {
+        *unpoisoned(self.0.lock()) = Some(watched);
     }
 }
 

@@ -12,6 +12,7 @@ use std::io::{self, Read};
 use std::iter;
 use std::panic::{self, panic_any};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use support::{Lives, Living, alone, executors, in_time, no_thread_is_left};
 
 /// What panics carry.
@@ -331,6 +332,31 @@ fn in_a_drop_within_a_closure() {
 #[test]
 fn in_a_drop_that_a_filter_causes() {
     check(vec![case("filter", |lives, on| living(lives, on).map(Bomb).filter(|_| false).run())]);
+}
+
+/// Who wants no more of a flow hears what its rest does when it is dropped.
+#[test]
+fn in_a_drop_after_an_early_end() {
+    let _alone = alone();
+    quiet();
+    struct Last(Arc<AtomicBool>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            assert!(!self.0.load(Ordering::SeqCst) || std::thread::panicking(), "dropped");
+        }
+    }
+    for executor in executors() {
+        let error = in_time(move || {
+            let armed = Arc::new(AtomicBool::new(false));
+            let numbers = Flow::from_vec((0..5000).map(|_| Last(Arc::clone(&armed))).collect());
+            let read = numbers.on(executor).with_iter(|events| {
+                std::mem::forget(events.next());
+                armed.store(true, Ordering::SeqCst);
+            });
+            read.unwrap_err()
+        });
+        assert_eq!(error.kind(), ErrorKind::Panic);
+    }
 }
 
 /// What the routing, a failed take or a closed edge drops has no operator of its own.

@@ -203,8 +203,7 @@ fn a_slow_iterator_of_known_length_is_read_while_its_events_are_handled() {
         spin(500);
         given.up();
     });
-    // Batches of 32.
-    let handled = Flow::from_iter(slow).max_demand(64).on(Executor::threads(2));
+    let handled = Flow::from_iter(slow).on(Executor::threads(2));
     handled.for_each(|_| _ = first.fetch_min(given.get(), Ordering::SeqCst)).unwrap();
     let first = first.into_inner();
     assert!(first < 150, "{first} were read before one was handled");

@@ -141,6 +141,39 @@ fn a_commit_that_fails_is_told() {
 }
 
 #[test]
+fn one_whose_event_gives_very_many_does_not_keep_others_from_running() {
+    for executor in executors() {
+        in_time(move || {
+            let through = Counter::default();
+            let seen = through.clone();
+            let endless = Flow::from_vec(vec![()])
+                .flat_map(move |()| {
+                    let seen = seen.clone();
+                    (0u64..).take_while(move |_| seen.get() == 0)
+                })
+                .on(executor);
+            let others = Flow::from_range(0..10u64).to(|x| {
+                if x == 9 {
+                    through.up();
+                }
+            });
+            flow::run((endless.to(|_| ()), others)).unwrap();
+        });
+    }
+}
+
+#[test]
+fn every_meter_sees_the_whole_run() {
+    let meters = [Meter::new(), Meter::new(), Meter::new()];
+    let first = Flow::from_range(0..10u64).observe(&meters[0]).observe(&meters[1]);
+    let second = Flow::from_range(0..10u64).observe(&meters[2]);
+    flow::run((first.to(|_| ()), second.to(|_| ()))).unwrap();
+    for meter in meters {
+        assert_eq!(meter.metrics().stages().iter().map(|stage| stage.events_in).sum::<u64>(), 20);
+    }
+}
+
+#[test]
 fn they_share_an_executor_and_a_meter() {
     let meter = Meter::new();
     let numbers = || Flow::from_range(0..10u64).stages(1);

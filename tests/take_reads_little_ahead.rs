@@ -7,9 +7,10 @@ use flow::{BoxError, Demand, Executor, Flow, FlowError, Produced, Producer};
 use std::sync::Mutex;
 use support::{Counter, Lives, alone, executors, in_time, no_thread_is_left};
 
-/// How far a source may read ahead where so many are taken: as many again, or a few for every core.
+/// How far a source may read ahead where so many are taken: as many again, or two for every core,
+/// of which a simulation has four.
 fn ahead(taken: usize) -> usize {
-    taken.max(2 * std::thread::available_parallelism().map_or(1, usize::from))
+    taken.max(2 * std::thread::available_parallelism().map_or(1, usize::from).max(4))
 }
 
 /// How many are taken.

@@ -4,6 +4,7 @@
 //! unwinding drops it, and its drop notes the operator. The innermost call is noted first and wins.
 
 use crate::error::{FlowError, Site};
+use std::any::Any;
 use std::cell::Cell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +37,15 @@ pub(crate) fn caught<R>(site: Site, call: impl FnOnce() -> R) -> Result<R, FlowE
     take();
     catch_unwind(AssertUnwindSafe(|| guarded(&site, call)))
         .map_err(|payload| FlowError::panic(payload).with_site(take().unwrap_or(site)))
+}
+
+/// The error that a caught panic is, in the name of the operator whose closure panicked.
+pub(crate) fn named(payload: Box<dyn Any + Send>) -> FlowError {
+    let error = FlowError::panic(payload);
+    match take() {
+        Some(site) => error.with_site(site),
+        None => error,
+    }
 }
 
 /// The operator whose closure panicked on this thread, if one did; forgotten afterwards.

@@ -197,7 +197,7 @@ impl<N: Node, R: Route<N::Item>> Node for Exchange<N, R> {
         Self: 'env,
         M: Make<Kernel: Push<N::Item>> + 'env,
     {
-        let open = builder.open(&stage, self.site, stage.instances());
+        let open = builder.open_partitions(&stage, self.site);
         let counters = builder.edge_counters();
         let inboxes: Arc<[_]> = open
             .tasks

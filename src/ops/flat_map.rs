@@ -7,6 +7,8 @@ use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Kernel, Make, Mark, Operator, Push, Spec};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
+use crate::runtime::core::QUANTUM;
+use crate::runtime::simulation::Simulation;
 use crate::runtime::task::TaskRef;
 use std::collections::VecDeque;
 use std::fmt;
@@ -60,7 +62,8 @@ impl<N: Node> Flow<N> {
     /// The iteration may borrow from the event, which is lent: a line of a file comes as `&str`,
     /// straight from the block that was read. What is emitted is owned. Unlike [`flat_map`] a call
     /// cannot be suspended: it runs to its end, and what it emits beyond the consumers' demand is
-    /// held in this stage, which takes no further event until that is gone.
+    /// held in this stage, which takes no further event until that is gone. A flow that is known as
+    /// `impl Node` only does not say how it lends; call `boxed()` or `map(|x| x)` first.
     ///
     /// ```
     /// use flow::Flow;
@@ -177,8 +180,8 @@ where
     }
 }
 
-/// Emits while there is room. True: the iterator has come to its end, or the run has: an endless
-/// iterator must not outlive it.
+/// Emits while there is room, for a quantum at most. True: the iterator has come to its end, or the
+/// run has: an endless iterator must not outlive it.
 #[inline(always)]
 pub(super) fn emit<I: Iterator, K: Push<I::Item>>(
     site: &Site,
@@ -186,13 +189,11 @@ pub(super) fn emit<I: Iterator, K: Push<I::Item>>(
     events: &mut I,
     next: &mut K,
 ) -> bool {
+    let mut turn = Turn::default();
     loop {
-        let room = next.make_room();
+        let room = turn.cut(next.make_room());
         if room == 0 {
             return false;
-        }
-        if task.core().is_over() {
-            return true;
         }
         for _ in 0..room {
             match guarded(site, || events.next()) {
@@ -200,6 +201,42 @@ pub(super) fn emit<I: Iterator, K: Push<I::Item>>(
                 None => return true,
             }
         }
+        if task.core().is_over() {
+            return true;
+        }
+        if turn.emitted >= Turn::FIRST && turn.is_over(task) {
+            // There is room still: nobody else would wake this task.
+            task.notify();
+            return false;
+        }
+    }
+}
+
+/// How long one event may go on giving others: few of them are not timed at all.
+#[derive(Default)]
+struct Turn {
+    emitted: usize,
+    began: Option<u64>,
+}
+
+impl Turn {
+    const FIRST: usize = 64;
+
+    /// As much again as before between two looks at the clock.
+    #[inline(always)]
+    fn cut(&mut self, room: usize) -> usize {
+        let cut = room.min(self.emitted.max(Self::FIRST));
+        self.emitted += cut;
+        cut
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_over(&mut self, task: &TaskRef) -> bool {
+        let core = task.core();
+        let now = core.clock.now();
+        let ran = now - *self.began.get_or_insert(now);
+        core.simulation(Simulation::interrupts).unwrap_or(ran > QUANTUM)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::node::{Node, Then};
 use crate::error::Site;
 use crate::kernel::{Operator, Spec};
-use crate::plan::{Executor, Outline, Plan, RunOptions, StageOptions};
+use crate::plan::{Outline, Plan, RunOptions, StageOptions};
 use std::fmt;
 
 /// A lazy description of a dataflow: sources, operators, and what becomes of the results.
@@ -61,7 +61,7 @@ impl<N: Node> Flow<N> {
 
     /// What this flow will be compiled into. Nothing is run and no source is touched.
     pub fn explain(&self) -> Plan {
-        let mut outline = Outline::new(Executor::workers(self.run.executor.as_ref()));
+        let mut outline = Outline::new(self.run.executor.as_ref());
         self.describe(&mut outline);
         outline.finish()
     }

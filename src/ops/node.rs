@@ -17,6 +17,9 @@ use crate::runtime::Place;
 /// assert_eq!(words("a b\nc").count()?, 3);
 /// # Ok::<(), flow::FlowError>(())
 /// ```
+///
+/// Such a signature hides how the flow lends its events, so `flat_map_emit` and `key_each` need a
+/// step between, `map(|x| x)` or [`boxed`](crate::Flow::boxed), after which events are lent one by one.
 pub trait Node: Sized + Send {
     /// What comes out.
     type Item: Send;

@@ -75,7 +75,7 @@ impl<N> Flow<N> {
     /// Lets `meter` watch the run: the plan, and counters of every stage and edge. Costs two clock
     /// reads per batch.
     pub fn observe(mut self, meter: &Meter) -> Self {
-        self.run.meter = Some(meter.clone());
+        self.run.meters.push(meter.clone());
         self
     }
 

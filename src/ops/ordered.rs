@@ -74,7 +74,7 @@ impl<N: Sequenced> Node for Ordered<N> {
         outline.instances(1);
         self.name_in(outline);
         let mut edge = stage.edge();
-        edge.max_demand = stage.in_flight();
+        edge.max_demand = stage.in_flight(outline.partitions());
         edge.min_demand = 0;
         edge.batch = edge.batch.min(edge.max_demand);
         outline.edge_from(&self.up_stage, "in order", edge);
@@ -90,7 +90,7 @@ impl<N: Sequenced> Node for Ordered<N> {
             // In order already, and in one instance: there is nothing to do.
             return self.up.build(self.up_stage.absorb(stage), builder, make);
         }
-        let in_flight = stage.in_flight();
+        let in_flight = stage.in_flight(builder.core().partitions);
         let open = builder.open(&stage, self.site, 1);
         // What the reader holds for itself counts too.
         let tokens = in_flight - builder.held_by_reader(in_flight, open.tasks[0].id());

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl<N: Node> Flow<N> {
     /// The first `n` events of the source's order. What is upstream stops as soon as they are there;
-    /// it reads ahead by no more than `n` events that turn out not to be wanted.
+    /// it reads ahead by no more than `n` events, or two for every core where that is more, that
+    /// turn out not to be wanted.
     ///
     /// ```
     /// use flow::Flow;

@@ -76,6 +76,12 @@ impl<'env> Builder<'env> {
         self.open(options, head, instances)
     }
 
+    /// Opens a stage of partitions: one per core, unless its options say otherwise.
+    pub(crate) fn open_partitions(&mut self, options: &StageOptions, head: Site) -> OpenStage {
+        let instances = options.stages.unwrap_or(self.core.partitions);
+        self.open(options, head, instances)
+    }
+
     /// Opens a stage: its instances can be named before they exist.
     pub(crate) fn open(
         &mut self,

@@ -37,7 +37,8 @@ impl Executor {
 
     /// A single-threaded run in which the seed decides everything that threads leave to chance:
     /// which task runs next, where batches are cut, which wakes and credits come late. The clock is
-    /// virtual: timers fire at once when nothing else can run. The same seed gives the same run.
+    /// virtual: timers fire at once when nothing else can run. It plays four workers whatever the
+    /// machine has, so the same seed gives the same run anywhere.
     ///
     /// Iterators and readers are pulled inline, so one that waits for the flow itself hangs.
     pub fn simulation(seed: u64) -> Self {
@@ -52,28 +53,39 @@ impl Executor {
         }
     }
 
+    /// How many partitions a stage has that is not told how many.
+    pub(crate) fn partitions(chosen: Option<&Executor>) -> usize {
+        match chosen {
+            Some(Executor(Kind::Simulation(_))) => SIMULATED,
+            _ => parallelism(),
+        }
+    }
+
     /// How many workers a run may have.
     pub(crate) fn workers(chosen: Option<&Executor>) -> usize {
         match chosen {
             Some(Executor(Kind::Threads(workers))) => *workers,
+            Some(Executor(Kind::Simulation(_))) => SIMULATED,
             None if on_worker() => 1,
-            Some(Executor(Kind::Simulation(_))) | None => parallelism(),
+            None => parallelism(),
         }
     }
 
     /// The core of one run on the given executor, or on the default one.
     pub(crate) fn core(chosen: Option<&Executor>, observed: bool) -> Core {
         match chosen {
-            Some(Executor(Kind::Simulation(seed))) => {
-                Core::simulated(*seed, Self::workers(chosen), observed)
-            }
+            Some(Executor(Kind::Simulation(seed))) => Core::simulated(*seed, SIMULATED, observed),
             _ => {
                 let own_threads = chosen.is_some() || !on_worker();
-                Core::threads(Self::workers(chosen), own_threads, observed)
+                let (workers, partitions) = (Self::workers(chosen), Self::partitions(chosen));
+                Core::threads(workers, partitions, own_threads, observed)
             }
         }
     }
 }
+
+/// How many workers a simulation plays.
+const SIMULATED: usize = 4;
 
 /// How many cores this process may use. Asking the system takes microseconds: asked once.
 pub(crate) fn parallelism() -> usize {

@@ -1,6 +1,6 @@
 //! What a user can set on a stage and on a run, and what it resolves to.
 
-use super::executor::{Executor, parallelism};
+use super::executor::Executor;
 use crate::error::{ErrorKind, FlowError, Site};
 use crate::meter::Meter;
 use crate::runtime::clock::nanos;
@@ -36,11 +36,6 @@ pub struct StageOptions {
 }
 
 impl StageOptions {
-    /// How many instances a stage has: as set, else one per core of this machine.
-    pub(crate) fn instances(&self) -> usize {
-        self.stages.unwrap_or_else(parallelism)
-    }
-
     /// What the edge into this stage may carry.
     pub(crate) fn edge(&self) -> EdgeOptions {
         let max_demand = self.max_demand.unwrap_or(MAX_DEMAND);
@@ -54,10 +49,10 @@ impl StageOptions {
     }
 
     /// How far the source of an ordered region may be ahead of its reader.
-    pub(crate) fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self, partitions: usize) -> usize {
         let in_flight = self.in_flight.unwrap_or(MAX_DEMAND);
         // A few for every core, so that it stays parallel where most events are filtered out.
-        let wanted = self.wanted.map(|wanted| wanted.max(2 * parallelism()));
+        let wanted = self.wanted.map(|wanted| wanted.max(2 * partitions));
         wanted.map_or(in_flight, |wanted| wanted.min(in_flight))
     }
 
@@ -92,7 +87,7 @@ impl StageOptions {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RunOptions {
     pub(crate) executor: Option<Executor>,
-    pub(crate) meter: Option<Meter>,
+    pub(crate) meters: Vec<Meter>,
     pub(crate) refused: Option<Box<Refusal>>,
 }
 
@@ -116,10 +111,11 @@ impl RunOptions {
         }
     }
 
-    pub(crate) fn or(self, other: RunOptions) -> RunOptions {
+    pub(crate) fn or(mut self, mut other: RunOptions) -> RunOptions {
+        self.meters.append(&mut other.meters);
         RunOptions {
             executor: self.executor.or(other.executor),
-            meter: self.meter.or(other.meter),
+            meters: self.meters,
             refused: self.refused.or(other.refused),
         }
     }

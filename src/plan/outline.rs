@@ -1,5 +1,6 @@
 //! The plan of a flow as data, as text and as a picture: what `explain` gives.
 
+use super::executor::Executor;
 use super::options::StageOptions;
 use crate::error::Site;
 use crate::runtime::edge::EdgeOptions;
@@ -124,20 +125,27 @@ impl fmt::Display for Plan {
 #[derive(Debug)]
 pub struct Outline {
     workers: usize,
+    partitions: usize,
     stages: Vec<PlanStage>,
     edges: Vec<PlanEdge>,
 }
 
 impl Outline {
-    /// An empty outline of a run with so many workers.
-    pub(crate) fn new(workers: usize) -> Self {
-        Outline { workers, stages: Vec::new(), edges: Vec::new() }
+    /// An empty outline of a run on this executor.
+    pub(crate) fn new(executor: Option<&Executor>) -> Self {
+        let (workers, partitions) = (Executor::workers(executor), Executor::partitions(executor));
+        Outline { workers, partitions, stages: Vec::new(), edges: Vec::new() }
+    }
+
+    /// How many partitions a stage has that is not told how many.
+    pub(crate) fn partitions(&self) -> usize {
+        self.partitions
     }
 
     /// Begins with the stage of a terminal.
     pub(crate) fn open(&mut self, stage: &StageOptions) {
         let name = stage.name.as_ref().map(ToString::to_string);
-        let instances = stage.instances();
+        let instances = stage.stages.unwrap_or(self.partitions);
         let fixed = stage.stages.is_some();
         self.stages.push(PlanStage { name, operators: Vec::new(), instances, fixed });
     }

@@ -27,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) sleep: Sleep,
     /// How many workers the run may use, the caller included.
     pub(crate) workers: usize,
+    /// How many partitions a stage has that is not told how many.
+    pub(crate) partitions: usize,
     /// Whether a blocking task may get a thread of its own.
     pub(crate) own_threads_allowed: bool,
     /// Whether somebody watches: only then are busy times measured.
@@ -119,28 +121,31 @@ impl fmt::Debug for Core {
 }
 
 impl Core {
-    pub(crate) fn threads(workers: usize, own_threads_allowed: bool, observed: bool) -> Self {
-        Core::new(
-            Ready::Queue(ReadyQueue::default()),
-            Clock::real(),
-            workers,
-            own_threads_allowed,
-            observed,
-        )
+    pub(crate) fn threads(workers: usize, partitions: usize, own: bool, observed: bool) -> Self {
+        let ready = Ready::Queue(ReadyQueue::default());
+        Core::new(ready, Clock::real(), workers, partitions, own, observed)
     }
 
     /// A simulated run of so many workers, which take turns on one thread.
     pub(crate) fn simulated(seed: u64, workers: usize, observed: bool) -> Self {
         let simulation = Ready::Simulated(Mutex::new(Simulation::new(seed)));
-        Core::new(simulation, Clock::simulated(), workers, false, observed)
+        Core::new(simulation, Clock::simulated(), workers, workers, false, observed)
     }
 
-    fn new(ready: Ready, clock: Clock, workers: usize, own: bool, observed: bool) -> Self {
+    fn new(
+        ready: Ready,
+        clock: Clock,
+        workers: usize,
+        partitions: usize,
+        own: bool,
+        observed: bool,
+    ) -> Self {
         Core {
             clock,
             timers: Timers::new(),
             sleep: Sleep::new(),
             workers,
+            partitions,
             own_threads_allowed: own,
             observed,
             ready,
@@ -342,6 +347,14 @@ impl Core {
         self.enter(Phase::Over);
     }
 
+    /// Records a panic while something was dropped, unless there is a cause already: also in a run
+    /// that is over, which has nothing else to complain about.
+    pub(crate) fn fail_in_drop(&self, error: FlowError) {
+        let error = self.with_seed(error);
+        unpoisoned(self.failure.lock()).get_or_insert(error);
+        self.enter(Phase::Over);
+    }
+
     /// Says in which run something went wrong, where the run was simulated.
     pub(crate) fn with_seed(&self, error: FlowError) -> FlowError {
         match self.simulation(|simulation| simulation.seed()) {
@@ -427,7 +440,7 @@ pub(crate) struct Cx<'a> {
 }
 
 /// A task that has run for so long lets others run: 100 µs.
-const QUANTUM: u64 = 100_000;
+pub(crate) const QUANTUM: u64 = 100_000;
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(core: &'a Core, task: &'a TaskRef) -> Self {

@@ -73,6 +73,12 @@ impl TaskRef {
         core.fail(error.with_stage(|| core.stage_name(self.0.stage)));
     }
 
+    /// Records a panic of something that this task dropped.
+    pub(crate) fn fail_in_drop(&self, error: FlowError) {
+        let core = self.core();
+        core.fail_in_drop(error.with_stage(|| core.stage_name(self.0.stage)));
+    }
+
     pub(crate) fn id(&self) -> usize {
         self.0.id
     }

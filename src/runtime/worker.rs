@@ -192,18 +192,10 @@ impl<'env> Run<'env> {
         match ran {
             Ok(step) => Some(step),
             Err(payload) => {
-                self.fail_in(slot, FlowError::panic(payload));
+                slot.handle.fail(culprit::named(payload));
                 None
             }
         }
-    }
-
-    fn fail_in(&self, slot: &Slot<'env>, error: FlowError) {
-        let error = match culprit::take() {
-            Some(site) => error.with_site(site),
-            None => error,
-        };
-        slot.handle.fail(error);
     }
 
     fn retire(&self, slot: &Slot<'env>) {
@@ -224,7 +216,7 @@ impl<'env> Run<'env> {
 
     fn drop_caught(&self, slot: &Slot<'env>, task: Option<Box<dyn Task + 'env>>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
-            self.fail_in(slot, FlowError::panic(payload));
+            slot.handle.fail_in_drop(culprit::named(payload));
         }
     }
 }

@@ -109,6 +109,12 @@ impl<T: Send> Part<T> for Collected<T> {
         Ok(())
     }
 
+    #[inline(always)]
+    fn write_all<I: Iterator<Item = T>>(&mut self, events: I) -> Result<(), BoxError> {
+        self.events.extend(events);
+        Ok(())
+    }
+
     fn position(&mut self, start: u64) {
         let at = self.events.len();
         match self.runs.last_mut() {
@@ -191,6 +197,12 @@ impl<T: Send> Part<T> for PartitionEvents<T> {
     #[inline(always)]
     fn write(&mut self, event: T) -> Result<(), BoxError> {
         self.0.push(event);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn write_all<I: Iterator<Item = T>>(&mut self, events: I) -> Result<(), BoxError> {
+        self.0.extend(events);
         Ok(())
     }
 }

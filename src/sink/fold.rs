@@ -83,6 +83,12 @@ impl<T> Part<T> for Counted {
         self.0 += 1;
         Ok(())
     }
+
+    #[inline(always)]
+    fn write_all<I: Iterator<Item = T>>(&mut self, events: I) -> Result<(), BoxError> {
+        self.0 += events.fold(0, |count, _| count + 1);
+        Ok(())
+    }
 }
 
 /// Adds up events.
@@ -120,9 +126,14 @@ where
 {
     #[inline(always)]
     fn write(&mut self, event: T) -> Result<(), BoxError> {
-        let event: S = iter::once(event).sum();
+        self.write_all(iter::once(event))
+    }
+
+    #[inline(always)]
+    fn write_all<I: Iterator<Item = T>>(&mut self, events: I) -> Result<(), BoxError> {
+        let more: S = events.sum();
         let zero = iter::empty::<S>().sum();
-        self.0 = [std::mem::replace(&mut self.0, zero), event].into_iter().sum();
+        self.0 = [std::mem::replace(&mut self.0, zero), more].into_iter().sum();
         Ok(())
     }
 }

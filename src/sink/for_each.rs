@@ -70,6 +70,12 @@ impl<T, F: Fn(T) + Send + Sync> Part<T> for Called<F> {
         (self.0)(event);
         Ok(())
     }
+
+    #[inline(always)]
+    fn write_all<I: Iterator<Item = T>>(&mut self, events: I) -> Result<(), BoxError> {
+        events.for_each(&*self.0);
+        Ok(())
+    }
 }
 
 /// A sink that drops every event.
@@ -92,6 +98,12 @@ impl<T> Sink<T> for Ignore {
 impl<T> Part<T> for Ignore {
     #[inline(always)]
     fn write(&mut self, _event: T) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn write_all<I: Iterator<Item = T>>(&mut self, events: I) -> Result<(), BoxError> {
+        events.for_each(drop);
         Ok(())
     }
 }

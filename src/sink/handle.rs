@@ -46,7 +46,8 @@ impl<N: Node + 'static, S: Sink<N::Item, Part: 'static> + 'static> Job<N, S> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     pub fn start(mut self) -> Result<Handle<S::Output>, FlowError> {
-        let meter = self.flow.run.meter.get_or_insert_default().clone();
+        let meter = Meter::new();
+        self.flow.run.meters.push(meter.clone());
         let (run, outcome) = compile_jobs(self)?;
         let threads = Owned::new(Arc::new(run));
         threads.helper().map_err(|error| {

@@ -6,6 +6,7 @@
 
 use super::job::compile;
 use crate::error::FlowError;
+use crate::kernel::culprit;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::ops::{Flow, Node};
 use crate::plan::{Builder, StageOptions};
@@ -56,6 +57,7 @@ impl<N: Node> Flow<N> {
             // A panic of the reader must not leave the workers waiting for it.
             let read = catch_unwind(AssertUnwindSafe(|| read(&mut iter)));
             run.core.cancel();
+            drop_caught(iter, &run);
             read
         });
         let finished = run.finish();
@@ -80,6 +82,13 @@ impl<N: Node> Flow<N> {
             node.build(stage, builder, make);
             Ok(results)
         })
+    }
+}
+
+/// Drops what a reader has not read: a panic of it is the run's, as everywhere else.
+fn drop_caught<T>(unread: T, run: &Run<'_>) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(unread))) {
+        run.core.fail_in_drop(culprit::named(payload));
     }
 }
 
@@ -147,7 +156,7 @@ impl<T> IntoIter<T> {
         if let Some((reading, threads)) = self.reading.take() {
             threads.run.core.cancel();
             threads.join();
-            drop(reading);
+            drop_caught(reading, &threads.run);
             self.failure = threads.run.finish().err();
         }
     }

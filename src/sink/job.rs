@@ -3,7 +3,7 @@
 use super::{PartMake, Parts, Sink, sink_failed};
 use crate::error::{ErrorKind, FlowError, Site};
 use crate::kernel::culprit::caught;
-use crate::meter::Meter;
+use crate::meter::{Meter, Watched};
 use crate::ops::{Flow, Node};
 use crate::plan::{Builder, Executor, Outline, Plan, RunOptions};
 use crate::runtime::worker::Run;
@@ -215,26 +215,27 @@ pub(super) fn compile<'env, F, O>(
 ) -> Result<(Run<'env>, O), FlowError> {
     options.check()?;
     let executor = options.executor.as_ref();
-    let observed = options.meter.as_ref().map(|meter| {
-        let mut outline = Outline::new(Executor::workers(executor));
+    let outline = (!options.meters.is_empty()).then(|| {
+        let mut outline = Outline::new(executor);
         describe(&flow, &mut outline);
-        (meter, outline)
+        outline
     });
-    let mut builder = Builder::new(Executor::core(executor, observed.is_some()));
+    let mut builder = Builder::new(Executor::core(executor, outline.is_some()));
     let outcome = build(flow, &mut builder)?;
-    if let Some((meter, outline)) = observed {
-        watch(meter, outline, &builder);
+    if let Some(outline) = outline {
+        watch(&options.meters, outline, &builder);
     }
     Ok((builder.finish(), outcome))
 }
 
-fn watch(meter: &Meter, outline: Outline, builder: &Builder<'_>) {
-    meter.attach(
-        outline.finish(),
-        builder.watched_stages.iter().rev().cloned().collect(),
-        builder.edge_counters.iter().rev().cloned().collect(),
-        Arc::clone(builder.core()),
-    );
+fn watch(meters: &[Meter], outline: Outline, builder: &Builder<'_>) {
+    let watched = Arc::new(Watched {
+        plan: outline.finish(),
+        stages: builder.watched_stages.iter().rev().cloned().collect(),
+        edges: builder.edge_counters.iter().rev().cloned().collect(),
+        core: Arc::clone(builder.core()),
+    });
+    meters.iter().for_each(|meter| meter.attach(Arc::clone(&watched)));
 }
 
 impl Run<'_> {

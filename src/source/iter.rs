@@ -88,7 +88,8 @@ impl<I: Iterator<Item: Send> + Send, S: Send> Node for FromIter<I, S> {
         M: Make<Kernel: Push<I::Item>> + 'env,
     {
         let site = self.site;
-        let inputs = self.iters.into_iter().map(|iter| FromOneIter { iter: Some(iter), site });
+        let inputs =
+            self.iters.into_iter().map(|iter| FromOneIter { iter: Some(iter), site, inline: 0 });
         feed::build(|_| inputs.collect(), site, stage, builder, make);
     }
 }
@@ -97,6 +98,8 @@ impl<I: Iterator<Item: Send> + Send, S: Send> Node for FromIter<I, S> {
 struct FromOneIter<I> {
     iter: Option<I>,
     site: Site,
+    /// For how long it has been read beside others on a worker, in nanoseconds.
+    inline: u64,
 }
 
 /// How long the caller reads an iterator itself: 50 µs, in nanoseconds.
@@ -110,9 +113,10 @@ impl<I: Iterator<Item: Send> + Send> Input<IntoPool<I::Item>> for FromOneIter<I>
         };
         if !apart && cx.core.own_threads_allowed {
             let (least, most) = iter.size_hint();
-            if most != Some(least) || cx.ran() > INLINE {
+            if most != Some(least) || self.inline > INLINE {
                 return Pull::Blocks;
             }
+            cx.lap();
         }
         // Beside others on a worker: a few at a time, looking at the clock between.
         let room = if apart { room } else { room.min(64) };
@@ -125,8 +129,8 @@ impl<I: Iterator<Item: Send> + Send> Input<IntoPool<I::Item>> for FromOneIter<I>
                     pool.push(event);
                     // A slow one goes to its own thread early; looked at after 1, 2, 4, … events.
                     if !apart && (pulled + 1).is_power_of_two() {
-                        cx.lap();
-                        if cx.ran() > INLINE {
+                        self.inline += cx.lap();
+                        if self.inline > INLINE {
                             return Pull::Some(pulled + 1);
                         }
                     }

@@ -164,7 +164,7 @@ where
     C: Combine + 'env,
     M: Make<Kernel: Push<C::Out>> + 'env,
 {
-    let open = builder.open(stage, site, stage.instances());
+    let open = builder.open_partitions(stage, site);
     let counters = builder.edge_counters();
     let inboxes: Inboxes<C> = open
         .tasks

@@ -19,7 +19,8 @@ impl<N: Node> Flow<N> {
     ///
     /// A key may borrow from the event; it is looked up by reference and copied only where it is
     /// new. From files this is the fast way to count: lines come as `&str` straight from the block
-    /// that was read, and no line and no word is allocated.
+    /// that was read, and no line and no word is allocated. A flow that is known as `impl Node` only
+    /// does not say how it lends; call `boxed()` or `map(|x| x)` first.
     ///
     /// ```
     /// use flow::Flow;
