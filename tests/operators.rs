@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Check, Moody, Setup, Wakes, Watchdog, equal, same, same_events, some_of};
+use common::{Check, Moody, Setup, Wakes, case, equal, run_all, same, same_events, some_of};
 use flow::{
     Aggregator, BoxError, Collect, Executor, Flow, FlowError, Ignore, Meter, Notifier, Part, Sink,
 };
@@ -15,66 +15,12 @@ use std::hash::Hash;
 use std::io::{self, Read};
 use std::iter;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
-
-/// One thing that is tested, in every setup.
-struct Case {
-    name: &'static str,
-    check: fn(&Setup) -> Check,
-}
-
-fn case(name: &'static str, check: fn(&Setup) -> Check) -> Case {
-    Case { name, check }
-}
-
-/// Batches of 1, 7 and 1,024 events; no event, one, just more than a batch and some batches; 1, 2
-/// and 4 workers and some seeds.
-fn setups() -> Vec<Setup> {
-    let mut setups = Vec::new();
-    for (batch, demand) in [(1, (1, 0)), (7, (14, 7)), (1024, (4096, 3072))] {
-        for size in [0, 1, batch + 1, 3 * batch + 2] {
-            for workers in [1, 2, 4] {
-                setups.push(Setup::new(Executor::threads(workers), workers, demand, size));
-            }
-            for seed in 0..6 {
-                setups.push(Setup::new(Executor::simulation(seed), 3, demand, size));
-            }
-        }
-    }
-    setups
-}
-
-/// Runs all cases in all setups before it fails, and says which ones failed.
-fn run_all(cases: &[Case]) {
-    let watchdog = Watchdog::new(Duration::from_secs(60));
-    let mut failures = Vec::new();
-    for Case { name, check } in cases {
-        let setups = setups();
-        let mut failed = 0;
-        for setup in &setups {
-            watchdog.at(|| format!("{name} with {setup}"));
-            let checked = AssertUnwindSafe(|| check(setup).and_then(|()| setup.balanced()));
-            let checked = catch_unwind(checked).unwrap_or_else(|_| Err("it panicked".into()));
-            if let Err(wrong) = checked {
-                failed += 1;
-                // The first few say enough.
-                if failed <= 3 {
-                    eprintln!("{name}: {wrong}\n    with {setup}");
-                }
-            }
-        }
-        if failed > 0 {
-            failures.push(format!("{name}: in {failed} of {} setups", setups.len()));
-        }
-    }
-    assert!(failures.is_empty(), "failed:\n    {}", failures.join("\n    "));
-}
 
 // What the cases share.
 

@@ -307,6 +307,8 @@ where
 
 impl<N: Sequenced, F, U> Sequenced for FlatMapEmit<N, F, U> where Self: Node {}
 
+impl<N: super::Single, F, U> super::Single for FlatMapEmit<N, F, U> where Self: Node {}
+
 impl<N: super::Partitioned, F, U> super::Partitioned for FlatMapEmit<N, F, U> where Self: Node {}
 
 struct EmitMake<F, U, M> {

@@ -61,9 +61,9 @@ impl<N: Node> Flow<N> {
 
     /// What this flow will be compiled into. Nothing is run and no source is touched.
     pub fn explain(&self) -> Plan {
-        let mut outline = Outline::new(self.run.executor.as_ref());
+        let mut outline = Outline::new(self.run.executor.as_ref(), false);
         self.describe(&mut outline);
-        outline.finish()
+        outline.finish().0
     }
 
     pub(crate) fn describe(&self, outline: &mut Outline) {

@@ -53,6 +53,10 @@ pub trait Node: Sized + Send {
 )]
 pub trait Sequenced: Node {}
 
+/// A sequenced flow whose last stage has one instance: what comes out of it is in order already.
+#[doc(hidden)]
+pub trait Single: Sequenced {}
+
 /// A flow whose events are spread over partitions: what `reduce` keeps its accumulators over.
 #[diagnostic::on_unimplemented(
     message = "this flow is not partitioned",
@@ -178,6 +182,8 @@ where
 impl<N: Partitioned, S> Partitioned for Then<N, S> where Then<N, S>: Node {}
 
 impl<N: Sequenced, S: KeepsOrder> Sequenced for Then<N, S> where Then<N, S>: Node {}
+
+impl<N: Single, S: KeepsOrder> Single for Then<N, S> where Then<N, S>: Node {}
 
 /// A per-event operator that leaves its events in their order.
 #[doc(hidden)]

@@ -1,7 +1,7 @@
 //! `ordered`: the source's order over parallel instances, in bounded memory, results as they come.
 
 use super::Flow;
-use super::node::{ByReference, Node, Sequenced};
+use super::node::{ByReference, Node, Sequenced, Single};
 use crate::error::Site;
 use crate::kernel::{Make, Push};
 use crate::plan::{Builder, Outline, StageOptions};
@@ -52,6 +52,8 @@ pub struct Ordered<N> {
 }
 
 impl<N: Sequenced> Sequenced for Ordered<N> {}
+
+impl<N: Sequenced> Single for Ordered<N> {}
 
 impl<N> Ordered<N> {
     fn name_in(&self, outline: &mut Outline) {

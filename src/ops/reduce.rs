@@ -2,6 +2,7 @@
 
 use super::Flow;
 use super::node::{Node, Partitioned, Then};
+use super::rebalance::Rebalance;
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Operator, Push, Spec};
@@ -107,7 +108,7 @@ where
 
     /// Emits every accumulator as one event.
     #[track_caller]
-    pub fn emit_state(self) -> Flow<Then<N, Reduce<I, F, State, N::Item, A, std::iter::Once<A>>>> {
+    pub fn emit_state(self) -> Flow<States<N, I, F, A>> {
         self.emitting(State)
     }
 
@@ -135,6 +136,34 @@ where
         self.emitting(OnTrigger(Arc::new(f)))
     }
 
+    /// Merges the accumulators of all partitions into one, and emits it: `merge(&mut all, acc)` is
+    /// called once per partition, in no order, by a single instance that begins with `init()`.
+    ///
+    /// It is Elixir Flow's `departition`. Where `merge` is dear and the accumulators are large, a
+    /// verb per key (which merges in parallel) does better.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let sums = Flow::from_range(0..100u64).partition().reduce(|| 0, |sum, x| *sum += x);
+    /// let total = sums.merge_partitions(|| 0, |total, sum| *total += sum);
+    /// assert_eq!(total.collect::<Vec<u64>>()?, [4950]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[doc(alias = "departition")]
+    #[track_caller]
+    pub fn merge_partitions<B, J, G>(self, init: J, merge: G) -> Flow<Merged<N, I, F, A, B, J, G>>
+    where
+        B: Send,
+        J: Fn() -> B + Send + Sync,
+        G: Fn(&mut B, A) + Send + Sync,
+    {
+        let site = Site::here("merge_partitions");
+        let fold = Arc::new((init, merge));
+        let merged = Reduce { fold, emit: State, site, types: PhantomData };
+        self.emit_state().gather(site).then(site, merged)
+    }
+
     fn emitting<E, M>(self, emit: M) -> Flow<Then<N, Reduce<I, F, M, N::Item, A, E>>>
     where
         E: IntoIterator<Item: Send, IntoIter: Send>,
@@ -144,6 +173,13 @@ where
         flow.then(site, Reduce { fold, emit, site, types: PhantomData })
     }
 }
+
+/// The accumulators of a reduction.
+type States<N, I, F, A> = Then<N, Whole<I, F, <N as Node>::Item, A>>;
+/// A reduction that emits its accumulator.
+type Whole<I, F, T, A> = Reduce<I, F, State, T, A, std::iter::Once<A>>;
+/// The accumulators of a reduction, merged.
+type Merged<N, I, F, A, B, J, G> = Then<Rebalance<States<N, I, F, A>, true>, Whole<J, G, A, B>>;
 
 /// What is emitted when an accumulator fires.
 pub trait Emission<A>: Clone + Send + Sync {

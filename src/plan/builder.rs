@@ -1,6 +1,6 @@
 //! Collects the tasks of a run while the typed tree is taken apart, from its terminals upwards.
 
-use crate::error::Site;
+use crate::error::{ErrorKind, FlowError, Site};
 use crate::kernel::Make;
 use crate::plan::options::StageOptions;
 use crate::runtime::core::{Core, StageHead};
@@ -24,6 +24,22 @@ pub struct Builder<'env> {
     /// run ahead of the reader goes in here.
     reader_runs_next_stage: Option<Arc<AtomicUsize>>,
     readers_task: Option<(usize, Arc<AtomicUsize>)>,
+    /// The terminal whose flow is being built.
+    terminal: Option<Site>,
+    branchings: Vec<Branching>,
+    /// The branchings that flows come from, in the order in which these were built.
+    branches: Vec<usize>,
+    refused: Option<FlowError>,
+}
+
+/// A flow that several flows come from.
+struct Branching {
+    id: usize,
+    site: Site,
+    /// The terminal that runs the first of them.
+    terminal: Option<Site>,
+    /// How many of them have not been built.
+    missing: usize,
 }
 
 /// A stage whose instances have handles but no tasks yet: what edges into it need.
@@ -43,6 +59,10 @@ impl<'env> Builder<'env> {
             edge_counters: Vec::new(),
             reader_runs_next_stage: None,
             readers_task: None,
+            terminal: None,
+            branchings: Vec::new(),
+            branches: Vec::new(),
+            refused: None,
         }
     }
 
@@ -162,6 +182,72 @@ impl<'env> Builder<'env> {
             self.edge_counters.push(Arc::clone(&counters));
         }
         counters
+    }
+
+    /// What is built from here on is run by this terminal.
+    pub(crate) fn begin(&mut self, terminal: Site) {
+        self.terminal = Some(terminal);
+    }
+
+    /// One of the flows that come from a branching is being built, which itself comes from `earlier`
+    /// ones. True: it is the last of them.
+    pub(crate) fn branch_of(
+        &mut self,
+        id: usize,
+        outputs: usize,
+        site: Site,
+        earlier: &[usize],
+    ) -> bool {
+        self.branches.push(id);
+        self.branches.extend(earlier);
+        let known = self.branchings.iter().position(|branching| branching.id == id);
+        let at = known.unwrap_or_else(|| {
+            let terminal = self.terminal;
+            self.branchings.push(Branching { id, site, terminal, missing: outputs });
+            self.branchings.len() - 1
+        });
+        self.branchings[at].missing -= 1;
+        self.branchings[at].missing == 0
+    }
+
+    /// How many branches have been built.
+    pub(crate) fn branches(&self) -> usize {
+        self.branches.len()
+    }
+
+    /// Refuses the run where two inputs of an operator that may wait for one of them come from the
+    /// same branching, which may be full of what the other one is to have. `first` and `second` are
+    /// what [`branches`](Self::branches) was before each input was built.
+    pub(crate) fn check_apart(&mut self, site: Site, first: usize, second: usize) {
+        let (left, right) = (&self.branches[first..second], &self.branches[second..]);
+        let common = left.iter().find(|id| right.contains(id));
+        if let Some(id) = common
+            && let Some(Branching { site: Site { operator, at }, .. }) =
+                self.branchings.iter().find(|branching| branching.id == *id)
+        {
+            let why = format!(
+                "both inputs come from `{operator}` at {at}, which could wait for one of them to \
+                 be read while the other one is waited for here"
+            );
+            self.refused.get_or_insert(FlowError::new(ErrorKind::Option, why).with_site(site));
+        }
+    }
+
+    /// Refuses what cannot be run.
+    pub(crate) fn check(&mut self) -> Result<(), FlowError> {
+        if let Some(error) = self.refused.take() {
+            return Err(error);
+        }
+        let Some(branching) = self.branchings.iter().find(|branching| branching.missing > 0) else {
+            return Ok(());
+        };
+        let Site { operator, at } = branching.site;
+        let why = format!(
+            "not all flows that come from `{operator}` at {at} are run: run them together as jobs, \
+             an unwanted one into `Ignore`"
+        );
+        let error = FlowError::new(ErrorKind::Option, why);
+        Err(error.with_site(branching.terminal.unwrap_or(branching.site)))
     }
 
     /// The finished run, with its first tasks scheduled.

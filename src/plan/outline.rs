@@ -128,13 +128,42 @@ pub struct Outline {
     partitions: usize,
     stages: Vec<PlanStage>,
     edges: Vec<PlanEdge>,
+    /// The stage that operators are added to.
+    current: usize,
+    /// Whether all branches of what branches will be seen: the outline is of a whole run.
+    whole: bool,
+    branchings: Vec<Branching>,
+}
+
+/// A flow that several flows come from, as far as it was seen.
+#[derive(Debug)]
+struct Branching {
+    id: usize,
+    /// The stages that it sends to, each with its edge.
+    to: Vec<(usize, EdgeOptions)>,
+    /// Its stage, once it was described.
+    from: Option<usize>,
+}
+
+/// A stage that events of several sources may come to, each through the operators that it has.
+#[derive(Clone, Debug)]
+pub(crate) struct Twin {
+    stage: PlanStage,
+    edges: Vec<PlanEdge>,
 }
 
 impl Outline {
-    /// An empty outline of a run on this executor.
-    pub(crate) fn new(executor: Option<&Executor>) -> Self {
-        let (workers, partitions) = (Executor::workers(executor), Executor::partitions(executor));
-        Outline { workers, partitions, stages: Vec::new(), edges: Vec::new() }
+    /// An empty outline of a run on this executor: of the `whole` run, or of one flow in it.
+    pub(crate) fn new(executor: Option<&Executor>, whole: bool) -> Self {
+        Outline {
+            workers: Executor::workers(executor),
+            partitions: Executor::partitions(executor),
+            stages: Vec::new(),
+            edges: Vec::new(),
+            current: 0,
+            whole,
+            branchings: Vec::new(),
+        }
     }
 
     /// How many partitions a stage has that is not told how many.
@@ -147,6 +176,7 @@ impl Outline {
         let name = stage.name.as_ref().map(ToString::to_string);
         let instances = stage.stages.unwrap_or(self.partitions);
         let fixed = stage.stages.is_some();
+        self.current = self.stages.len();
         self.stages.push(PlanStage { name, operators: Vec::new(), instances, fixed });
     }
 
@@ -157,10 +187,80 @@ impl Outline {
         routing: &'static str,
         options: EdgeOptions,
     ) {
-        let to = self.stages.len().saturating_sub(1);
-        let EdgeOptions { max_demand, min_demand, batch, .. } = options;
-        self.edges.push(PlanEdge { from: to + 1, to, routing, max_demand, min_demand, batch });
+        self.edge(self.stages.len(), self.current, routing, options);
         self.open(from);
+    }
+
+    fn edge(&mut self, from: usize, to: usize, routing: &'static str, options: EdgeOptions) {
+        let EdgeOptions { max_demand, min_demand, batch, .. } = options;
+        self.edges.push(PlanEdge { from, to, routing, max_demand, min_demand, batch });
+    }
+
+    /// The stage that was opened last has these options, too.
+    pub(crate) fn reopen(&mut self, options: &StageOptions) {
+        let partitions = self.partitions;
+        if let Some(stage) = self.stages.get_mut(self.current) {
+            stage.name = options.name.as_ref().map(ToString::to_string);
+            stage.instances = options.stages.unwrap_or(partitions);
+            stage.fixed = options.stages.is_some();
+        }
+    }
+
+    /// The stage that was opened last, to be [taken up](Self::take_up) again with another source.
+    pub(crate) fn twin(&self) -> Option<Twin> {
+        let stage = self.stages.get(self.current)?.clone();
+        let edges = self.edges.iter().filter(|edge| edge.from == self.current).cloned().collect();
+        Some(Twin { stage, edges })
+    }
+
+    /// Goes on with a stage that has the same operators and sends to the same stages.
+    pub(crate) fn take_up(&mut self, twin: Option<Twin>) {
+        let Some(Twin { stage, edges }) = twin else {
+            return;
+        };
+        self.current = self.stages.len();
+        self.stages.push(stage);
+        let from = self.current;
+        self.edges.extend(edges.into_iter().map(|edge| PlanEdge { from, ..edge }));
+    }
+
+    /// The stage that was opened last gets its events from a branching with so many `outputs`. True:
+    /// that stage has been opened now, and it must be described.
+    pub(crate) fn branch_of(
+        &mut self,
+        id: usize,
+        outputs: usize,
+        from: &StageOptions,
+        edge: EdgeOptions,
+        routing: &'static str,
+    ) -> bool {
+        let known = self.branchings.iter().position(|branching| branching.id == id);
+        let at = known.unwrap_or_else(|| {
+            self.branchings.push(Branching { id, to: Vec::new(), from: None });
+            self.branchings.len() - 1
+        });
+        let branching = &mut self.branchings[at];
+        branching.to.push((self.current, edge));
+        match branching.from {
+            Some(from) => {
+                self.edge(from, self.current, routing, edge);
+                false
+            }
+            None if self.whole && branching.to.len() < outputs => false,
+            None => {
+                branching.from = Some(self.stages.len());
+                for (to, edge) in branching.to.clone() {
+                    self.edge(self.stages.len(), to, routing, edge);
+                }
+                self.open(from);
+                true
+            }
+        }
+    }
+
+    /// The branchings that were seen.
+    pub(crate) fn branchings(&self) -> impl Iterator<Item = usize> {
+        self.branchings.iter().map(|branching| branching.id)
     }
 
     /// The stage that was opened last is a source's, which begins with this operator.
@@ -172,7 +272,7 @@ impl Outline {
     /// The stage that was opened last has one instance per worker, unless its options say otherwise.
     pub(crate) fn spread_over_workers(&mut self) {
         let workers = self.workers;
-        if let Some(stage) = self.stages.last_mut()
+        if let Some(stage) = self.stages.get_mut(self.current)
             && !stage.fixed
         {
             stage.instances = workers;
@@ -181,29 +281,46 @@ impl Outline {
 
     /// The stage that was opened last has exactly so many instances.
     pub(crate) fn instances(&mut self, instances: usize) {
-        if let Some(stage) = self.stages.last_mut() {
+        if let Some(stage) = self.stages.get_mut(self.current) {
             stage.instances = instances;
         }
     }
 
     /// An operator of the stage that was opened last, in front of those named before.
     pub(crate) fn operator(&mut self, site: Site) {
-        if let Some(stage) = self.stages.last_mut() {
+        if let Some(stage) = self.stages.get_mut(self.current) {
             stage.operators.push((site.operator, site.at.to_string()));
         }
     }
 
-    /// The plan, sources first.
-    pub(crate) fn finish(self) -> Plan {
-        let last = self.stages.len().saturating_sub(1);
-        let stages = self.stages.into_iter().rev();
-        let stages = stages.map(|mut stage| {
+    /// The plan, sources first, and in which order its stages were opened.
+    pub(crate) fn finish(mut self) -> (Plan, Vec<usize>) {
+        let order = self.sources_first();
+        let mut place = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(at, opened)| place[*opened] = at);
+        let stages = order.iter().map(|opened| {
+            let mut stage = self.stages[*opened].clone();
             stage.operators.reverse();
             stage
         });
-        let edges = self.edges.into_iter().rev();
-        let edges =
-            edges.map(|edge| PlanEdge { from: last - edge.from, to: last - edge.to, ..edge });
-        Plan { stages: stages.collect(), edges: edges.collect() }
+        let stages = stages.collect();
+        for edge in &mut self.edges {
+            (edge.from, edge.to) = (place[edge.from], place[edge.to]);
+        }
+        self.edges.reverse();
+        (Plan { stages, edges: self.edges }, order)
+    }
+
+    /// The stages so that each comes behind those that send to it, else the last opened first.
+    fn sources_first(&self) -> Vec<usize> {
+        let mut order = Vec::new();
+        let mut left: Vec<usize> = (0..self.stages.len()).rev().collect();
+        while !left.is_empty() {
+            let fed = |to: usize| self.edges.iter().any(|e| e.to == to && left.contains(&e.from));
+            // A flow has no cycles: there is always one.
+            let next = left.iter().position(|stage| !fed(*stage)).unwrap_or(0);
+            order.push(left.remove(next));
+        }
+        order
     }
 }

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 #[derive(Debug)]
-pub(crate) struct Pool<T> {
+pub struct Pool<T> {
     queue: Mutex<Queue<T>>,
     options: EdgeOptions,
     /// Credits given back by the reader of an ordered region instead of by the claimers.
@@ -472,7 +472,7 @@ impl<T> Drop for FromPool<T> {
 
 /// The feeder's end, as the kernel of the stage that feeds.
 #[derive(Debug)]
-pub(crate) struct IntoPool<T> {
+pub struct IntoPool<T> {
     pool: Arc<Pool<T>>,
     task: TaskRef,
     feeder: usize,
@@ -482,12 +482,30 @@ pub(crate) struct IntoPool<T> {
     staged: Vec<T>,
     /// Whether the feeder may block: then nothing is staged, since nobody could send it on.
     at_once: bool,
+    /// What came when nobody claimed any more.
+    unwanted: usize,
 }
 
 impl<T> IntoPool<T> {
     fn hand_over(&mut self) {
         if !self.staged.is_empty() {
             self.pool.feed(self.feeder, &mut self.staged);
+        }
+        if self.unwanted > 0 {
+            self.pool.counters.dropped_unsent(std::mem::take(&mut self.unwanted));
+        }
+    }
+}
+
+impl<T: Send> IntoPool<T> {
+    /// Takes an event also where it has no room because nobody claims any more: it is dropped then,
+    /// and counted.
+    #[inline]
+    pub(crate) fn offer(&mut self, event: T) {
+        if self.allowance == 0 {
+            self.unwanted += 1;
+        } else {
+            self.push(event);
         }
     }
 }
@@ -561,6 +579,7 @@ impl<T: Send> Make for IntoPoolMake<T> {
             allowance: 0,
             staged: Vec::new(),
             at_once: false,
+            unwanted: 0,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Where an instance stands: which one of how many, and the task that it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Place {
     pub(crate) instance: usize,
     pub(crate) instances: usize,

@@ -5,7 +5,7 @@
 //! for is not ahead of it.
 
 use super::job::compile;
-use crate::error::FlowError;
+use crate::error::{FlowError, Site};
 use crate::kernel::culprit;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::ops::{Flow, Node};
@@ -46,11 +46,12 @@ impl<N: Node> Flow<N> {
     /// assert_eq!(joined, "ABC");
     /// # Ok::<(), flow::FlowError>(())
     /// ```
+    #[track_caller]
     pub fn with_iter<R>(
         self,
         read: impl FnOnce(&mut FlowIter<'_, N::Item>) -> R,
     ) -> Result<R, FlowError> {
-        let (run, results) = self.compile_for_reader()?;
+        let (run, results) = self.compile_for_reader(Site::here("with_iter"))?;
         let read = thread::scope(|scope| {
             let threads = Scoped { scope, run: &run };
             let mut iter = FlowIter { reading: Reading::new(results), threads: &threads };
@@ -67,7 +68,10 @@ impl<N: Node> Flow<N> {
         }
     }
 
-    fn compile_for_reader<'env>(self) -> Result<(Run<'env>, Results<N::Item>), FlowError>
+    fn compile_for_reader<'env>(
+        self,
+        site: Site,
+    ) -> Result<(Run<'env>, Results<N::Item>), FlowError>
     where
         N: 'env,
     {
@@ -78,6 +82,7 @@ impl<N: Node> Flow<N> {
             Flow::<N>::describe_parts(node, stage, outline);
         };
         compile(run, parts, describe, |(node, stage), builder| {
+            builder.begin(site);
             let (make, results) = results::<N>(&stage, builder);
             node.build(stage, builder, make);
             Ok(results)
@@ -107,8 +112,9 @@ impl<N: Node + 'static> IntoIterator for Flow<N> {
     /// }
     /// # Ok::<(), flow::FlowError>(())
     /// ```
+    #[track_caller]
     fn into_iter(self) -> Self::IntoIter {
-        match self.compile_for_reader() {
+        match self.compile_for_reader(Site::here("into_iter")) {
             Ok((run, results)) => {
                 let threads = Owned::new(Arc::new(run));
                 IntoIter { reading: Some((Reading::new(results), threads)), failure: None }

@@ -147,6 +147,7 @@ impl<N: Node, S: Sink<N::Item>> Jobs for Job<N, S> {
     {
         caught(self.site, || self.sink.prepare())?
             .map_err(|error| sink_failed(error, self.site))?;
+        builder.begin(self.site);
         let parts = Parts::new(self.sink, self.site);
         let make = PartMake(Arc::clone(&parts));
         self.flow.node.build(self.flow.stage, builder, make);
@@ -216,12 +217,13 @@ pub(super) fn compile<'env, F, O>(
     options.check()?;
     let executor = options.executor.as_ref();
     let outline = (!options.meters.is_empty()).then(|| {
-        let mut outline = Outline::new(executor);
+        let mut outline = Outline::new(executor, true);
         describe(&flow, &mut outline);
         outline
     });
     let mut builder = Builder::new(Executor::core(executor, outline.is_some()));
     let outcome = build(flow, &mut builder)?;
+    builder.check()?;
     if let Some(outline) = outline {
         watch(&options.meters, outline, &builder);
     }
@@ -229,9 +231,10 @@ pub(super) fn compile<'env, F, O>(
 }
 
 fn watch(meters: &[Meter], outline: Outline, builder: &Builder<'_>) {
+    let (plan, opened) = outline.finish();
     let watched = Arc::new(Watched {
-        plan: outline.finish(),
-        stages: builder.watched_stages.iter().rev().cloned().collect(),
+        plan,
+        stages: opened.iter().map(|opened| Arc::clone(&builder.watched_stages[*opened])).collect(),
         edges: builder.edge_counters.iter().rev().cloned().collect(),
         core: Arc::clone(builder.core()),
     });

@@ -1,9 +1,11 @@
 //! What the tests of operators and of properties share.
+#![allow(dead_code, reason = "every test file uses a part of it")]
 
 use flow::{BoxError, Demand, Executor, Flow, Meter, Notifier, Produced, Producer};
 use std::cell::RefCell;
 use std::fmt::{self, Debug};
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -88,6 +90,59 @@ impl fmt::Display for Setup {
         let stages = format!("stages({instances}), demand {max_demand}/{min_demand}");
         write!(f, "{size} events, {stages}, {executor:?}")
     }
+}
+
+/// One thing that is tested, in every setup.
+pub(crate) struct Case {
+    name: &'static str,
+    check: fn(&Setup) -> Check,
+}
+
+pub(crate) fn case(name: &'static str, check: fn(&Setup) -> Check) -> Case {
+    Case { name, check }
+}
+
+/// Batches of 1, 7 and 1,024 events; no event, one, just more than a batch and some batches; 1, 2
+/// and 4 workers and some seeds.
+fn setups() -> Vec<Setup> {
+    let mut setups = Vec::new();
+    for (batch, demand) in [(1, (1, 0)), (7, (14, 7)), (1024, (4096, 3072))] {
+        for size in [0, 1, batch + 1, 3 * batch + 2] {
+            for workers in [1, 2, 4] {
+                setups.push(Setup::new(Executor::threads(workers), workers, demand, size));
+            }
+            for seed in 0..6 {
+                setups.push(Setup::new(Executor::simulation(seed), 3, demand, size));
+            }
+        }
+    }
+    setups
+}
+
+/// Runs all cases in all setups before it fails, and says which ones failed.
+pub(crate) fn run_all(cases: &[Case]) {
+    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let mut failures = Vec::new();
+    for Case { name, check } in cases {
+        let setups = setups();
+        let mut failed = 0;
+        for setup in &setups {
+            watchdog.at(|| format!("{name} with {setup}"));
+            let checked = AssertUnwindSafe(|| check(setup).and_then(|()| setup.balanced()));
+            let checked = catch_unwind(checked).unwrap_or_else(|_| Err("it panicked".into()));
+            if let Err(wrong) = checked {
+                failed += 1;
+                // The first few say enough.
+                if failed <= 3 {
+                    eprintln!("{name}: {wrong}\n    with {setup}");
+                }
+            }
+        }
+        if failed > 0 {
+            failures.push(format!("{name}: in {failed} of {} setups", setups.len()));
+        }
+    }
+    assert!(failures.is_empty(), "failed:\n    {}", failures.join("\n    "));
 }
 
 /// Whether one sequence is the other; says where they part.
