@@ -201,3 +201,20 @@ fn the_plan_shows_them() {
     assert_eq!(stages, [source, (second, 1), (first, 2), (vec![], 3)], "{plan}");
     assert_eq!((plan.edges().len(), plan.tasks()), (4, 8));
 }
+
+#[test]
+fn whatever_the_schedule_all_events_arrive() {
+    for seed in 0..1000u64 {
+        let many = seed % 97;
+        let [all, some] = Flow::from_range(0..many).on(Executor::simulation(seed)).broadcast();
+        let (odd, even) = all.max_demand(1 + seed as usize % 5).split_by(|x| x % 2 == 1);
+        let again = odd.map(|x| x + 1).rebalance().stages(2).merge(even.partition()).map(|x| x);
+        let wanted = many.min(seed % 7);
+        let some = some.take_any(wanted as usize).to(Events::new());
+        let (mut all, some) = flow::run((again.to(Events::new()), some)).unwrap();
+        all.sort_unstable();
+        let mut want: Vec<u64> = (0..many).map(|x| x + x % 2).collect();
+        want.sort_unstable();
+        assert_eq!((all, some.len() as u64), (want, wanted), "seed {seed}");
+    }
+}

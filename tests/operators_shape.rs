@@ -4,7 +4,9 @@
 mod common;
 
 use common::{Setup, case, equal, run_all, same, same_events};
-use flow::{BoxFlow, Collect, Flow};
+use flow::{BoxError, BoxFlow, Collect, Emitter, ErrorKind, Flow, ProducerConsumer};
+
+use std::iter;
 
 type Events = Collect<Vec<u64>>;
 
@@ -48,6 +50,61 @@ fn one_flow_of_several() {
             let mut read = all.into_iter().collect::<Result<Vec<Vec<u64>>, _>>()?;
             equal(read.len(), 1)?;
             same_events(read.remove(0), setup.numbers())
+        }),
+    ]);
+}
+
+/// Gives every event twice, and at the end how many there were, a thousand times that.
+struct Twice(u64);
+
+impl ProducerConsumer for Twice {
+    type In = u64;
+    type Out = u64;
+
+    fn handle(&mut self, event: u64, out: &mut Emitter<'_, u64>) -> Result<(), BoxError> {
+        self.0 += 1;
+        out.extend([event, event]);
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Emitter<'_, u64>) -> Result<(), BoxError> {
+        (0..self.0).for_each(|_| out.emit(1_000_000));
+        Ok(())
+    }
+}
+
+#[test]
+fn through() {
+    run_all(&[
+        case("events and ends", |setup| {
+            let flow = setup.stage(numbers(setup).through(|_| Twice(0)).partition());
+            let want = setup.numbers().into_iter().flat_map(|x| [x, x, 1_000_000]);
+            same_events(flow.collect::<Vec<_>>()?, want)
+        }),
+        case("in order in one instance", |setup| {
+            let first = setup.source(Flow::from_vec(setup.numbers())).ordered();
+            let flow = first.through(|_| Twice(0)).through(|_| Twice(0));
+            let (many, each) = (setup.size, |x| [x; 4]);
+            // Of the first, given twice, and of the second, which saw three for each.
+            let ends = iter::repeat_n(1_000_000, 5 * many);
+            let want = setup.numbers().into_iter().flat_map(each).chain(ends);
+            same(flow.collect::<Vec<_>>()?, want)
+        }),
+        case("an error is the run's", |setup| {
+            struct Fails;
+            impl ProducerConsumer for Fails {
+                type In = u64;
+                type Out = u64;
+                fn handle(&mut self, x: u64, _: &mut Emitter<'_, u64>) -> Result<(), BoxError> {
+                    Err(format!("no {x}").into())
+                }
+            }
+            match numbers(setup).through(|_| Fails).count() {
+                Ok(none) => equal((none, setup.size), (0, 0)),
+                Err(error) => {
+                    equal((error.kind(), error.operator()), (ErrorKind::Event, Some("through")))
+                }
+            }
         }),
     ]);
 }

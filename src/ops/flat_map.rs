@@ -242,7 +242,7 @@ impl Turn {
 
 /// Where a pushing closure puts its events.
 #[derive(Debug)]
-pub struct Emitter<'a, U>(&'a mut VecDeque<U>);
+pub struct Emitter<'a, U>(pub(super) &'a mut VecDeque<U>);
 
 impl<U> Emitter<'_, U> {
     /// Emits one event.
@@ -338,18 +338,21 @@ pub(crate) struct Emit<F, U, K> {
 
 impl<F, U, K: Push<U>> Emit<F, U, K> {
     fn hand_on(&mut self) {
-        while !self.emitted.is_empty() {
-            let room = self.next.make_room().min(self.emitted.len());
-            if room == 0 {
-                if self.next.closed() {
-                    self.emitted.clear();
-                }
-                return;
+        hand_on(&mut self.emitted, &mut self.next);
+    }
+}
+
+/// Hands on what was emitted as far as there is room, or drops it where nobody wants it.
+pub(super) fn hand_on<U, K: Push<U>>(emitted: &mut VecDeque<U>, next: &mut K) {
+    while !emitted.is_empty() {
+        let room = next.make_room().min(emitted.len());
+        if room == 0 {
+            if next.closed() {
+                emitted.clear();
             }
-            for event in self.emitted.drain(..room) {
-                self.next.push(event);
-            }
+            return;
         }
+        next.push_all(emitted.drain(..room));
     }
 }
 

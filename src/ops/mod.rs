@@ -14,6 +14,7 @@ mod ordered;
 mod rebalance;
 mod reduce;
 mod take;
+mod through;
 
 pub use boxed::BoxFlow;
 pub use flat_map::Emitter;
@@ -23,3 +24,4 @@ pub(crate) use node::Single;
 pub(crate) use node::{ByReference, Lending};
 pub use node::{Node, Partitioned, Sequenced};
 pub use reduce::{PaneInfo, Reduction};
+pub use through::ProducerConsumer;

@@ -5,9 +5,11 @@
 //! has no exchange), and `limit-local` does it by hand; both are here to show what an exchange
 //! costs, not as a way to do it. `hand` and `limit` move events to their owner.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
 use super::common::{Claims, mix, on_two_threads};
@@ -22,8 +24,11 @@ const CHUNK: u64 = 64 * 1024;
 
 type Counts = Vec<u64>;
 
-/// The only workload of this file.
-pub(crate) fn workload() -> Workload<u64> {
+/// Counts in a map, as where the keys are not known to be small integers.
+type Map = HashMap<u64, u64, RandomState>;
+
+/// Into arrays of counts: next to nothing is done with an event but to hand it over.
+pub(crate) fn into_arrays() -> Workload<u64> {
     let workload = Workload::new(
         "exchange",
         "Integers mapped to 1,000 keys, each key counted by the thread that owns it.",
@@ -37,6 +42,22 @@ pub(crate) fn workload() -> Workload<u64> {
     .contestant("limit", |end| timed(|| limit(*end), |parts| checksum(parts)));
     workload.contestant("flow", |end| {
         timed(|| flow(*end).expect("the flow runs"), |parts| checksum(parts))
+    })
+}
+
+/// Into hash maps: what users write.
+pub(crate) fn into_maps() -> Workload<u64> {
+    let workload = Workload::new(
+        "exchange-maps",
+        "Integers mapped to 1,000 keys, each key counted in a hash map by the thread that owns it.",
+        |options| Ok(options.scaled(20_000_000)),
+        |end| *end,
+    )
+    .limit("seq")
+    .contestant("seq", |end| timed(|| vec![maps::seq(*end)], |maps| maps::checksum(maps)))
+    .contestant("rayon", |end| timed(|| vec![maps::rayon(*end)], |maps| maps::checksum(maps)));
+    workload.contestant("flow", |end| {
+        timed(|| maps::flow(*end).expect("the flow runs"), |maps| maps::checksum(maps))
     })
 }
 
@@ -242,4 +263,44 @@ fn flow(end: u64) -> Result<Vec<Counts>, flow::FlowError> {
         .reduce(|| vec![0; KEYS], |counts, key| counts[key as usize] += 1)
         .emit_state()
         .collect::<Vec<_>>()
+}
+
+mod maps {
+    use super::*;
+
+    pub(super) fn checksum(maps: &[Map]) -> u64 {
+        let counts = maps.iter().flatten();
+        counts.map(|(key, count)| mix(*key).wrapping_mul(*count)).fold(0, u64::wrapping_add)
+    }
+
+    fn add(mut counts: Map, key: u64) -> Map {
+        *counts.entry(key).or_insert(0) += 1;
+        counts
+    }
+
+    pub(super) fn seq(end: u64) -> Map {
+        (0..end).map(key).fold(Map::default(), add)
+    }
+
+    /// Rayon splits by need, so there are few maps; the larger one absorbs the smaller.
+    pub(super) fn rayon(end: u64) -> Map {
+        (0..end).into_par_iter().map(key).fold(Map::default, add).reduce(
+            Map::default,
+            |left, right| {
+                let (mut large, small) =
+                    if left.len() < right.len() { (right, left) } else { (left, right) };
+                small.into_iter().for_each(|(key, n)| *large.entry(key).or_insert(0) += n);
+                large
+            },
+        )
+    }
+
+    pub(super) fn flow(end: u64) -> Result<Vec<Map>, flow::FlowError> {
+        flow::Flow::from_range(0..end)
+            .map(key)
+            .partition()
+            .reduce(Map::default, |counts, key| *counts.entry(key).or_insert(0) += 1)
+            .emit_state()
+            .collect::<Vec<_>>()
+    }
 }

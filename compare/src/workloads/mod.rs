@@ -22,7 +22,8 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(tiny::hundred()),
         Box::new(tiny::hundred_thousand()),
         Box::new(tiny::partition()),
-        Box::new(exchange::workload()),
+        Box::new(exchange::into_arrays()),
+        Box::new(exchange::into_maps()),
         Box::new(handover::workload()),
         Box::new(ordered::workload()),
     ]
