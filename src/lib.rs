@@ -93,7 +93,7 @@ pub use crate::{
         ProducerConsumer, Reduction, Sequenced,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
-    sink::{Collect, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, Part, Sink, run},
+    sink::{Collect, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, MinMax, Part, Sink, run},
     source::{Demand, Integer, Notifier, Produced, Producer},
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,

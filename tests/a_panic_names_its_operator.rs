@@ -4,8 +4,8 @@
 mod support;
 
 use flow::{
-    Aggregator, BoxError, Collect, Demand, ErrorKind, Executor, Flow, FlowError, Node, Part,
-    Produced, Producer, Sink,
+    Aggregator, BoxError, Collect, Demand, ErrorKind, Executor, Flow, FlowError, Part, Produced,
+    Producer, Sequenced, Sink,
 };
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
@@ -28,7 +28,7 @@ fn boom(at: u64) -> u64 {
 }
 
 /// 500 events with lives that are counted.
-fn living(lives: &Lives, executor: Executor) -> Flow<impl Node<Item = Living> + use<>> {
+fn living(lives: &Lives, executor: Executor) -> Flow<impl Sequenced<Item = Living> + use<>> {
     let lives = lives.clone();
     Flow::from_range(0..500u64).stages(2).on(executor).map(move |x| lives.number(x))
 }
@@ -119,6 +119,131 @@ fn in_operators_that_give_many() {
             lines.flat_map_emit(|line, out| out.emit(boom(296 + line.len() as u64))).run()
         }),
     ]);
+}
+
+#[test]
+fn in_verbs_along_an_order() {
+    check(vec![
+        case("scan", |lives, on| living(lives, on).scan(|| boom(300), |_, x| Some(x)).run()),
+        case("scan", |lives, on| living(lives, on).scan(|| 0, |_, x| Some(boom(x.number))).run()),
+        case("map_while", |lives, on| living(lives, on).map_while(|x| Some(boom(x.number))).run()),
+        case("take_while", |lives, on| {
+            living(lives, on).take_while(|x| boom(x.number) < 1000).run()
+        }),
+        case("skip_while", |lives, on| {
+            living(lives, on).skip_while(|x| boom(x.number) < 1000).run()
+        }),
+        case("dedup", |lives, on| living(lives, on).map(|x| Touchy(x.number)).dedup().run()),
+        case("dedup_by_key", |lives, on| living(lives, on).dedup_by_key(|x| boom(x.number)).run()),
+        case("dedup_by", |lives, on| {
+            living(lives, on).map(|x| x.number).dedup_by(|_, x| boom(*x) > 1000).run()
+        }),
+    ]);
+}
+
+/// A number that does not like to be compared with 300.
+#[derive(Clone)]
+struct Touchy(u64);
+
+impl PartialEq for Touchy {
+    fn eq(&self, other: &Touchy) -> bool {
+        self.0 == boom(other.0)
+    }
+}
+
+#[test]
+fn in_batches() {
+    check(vec![
+        case("map_batch", |lives, on| {
+            living(lives, on).map_batch(|batch| batch.iter().map(|x| boom(x.number)).max()).run()
+        }),
+        case("map_batch", |lives, on| {
+            living(lives, on).map_batch(|x| x.into_iter().map(|x| boom(x.number))).ordered().run()
+        }),
+        case("for_each_batch", |lives, on| {
+            living(lives, on).for_each_batch(|batch| batch.iter().for_each(|x| _ = boom(x.number)))
+        }),
+    ]);
+}
+
+#[test]
+fn in_terminals_that_search_and_compare() {
+    check(vec![
+        case("find_any", |lives, on| {
+            living(lives, on).find_any(|x| boom(x.number) > 1000).map(drop)
+        }),
+        case("any", |lives, on| living(lives, on).any(|x| boom(x.number) > 1000).map(drop)),
+        case("all", |lives, on| living(lives, on).all(|x| boom(x.number) < 1000).map(drop)),
+        case("find_first", |lives, on| {
+            living(lives, on).find_first(|x| boom(x.number) > 1000).map(drop)
+        }),
+        case("position", |lives, on| {
+            living(lives, on).position(|x| boom(x.number) > 1000).map(drop)
+        }),
+        case("min_by_key", |lives, on| living(lives, on).min_by_key(|x| boom(x.number)).map(drop)),
+        case("max_by_key", |lives, on| living(lives, on).max_by_key(|x| boom(x.number)).map(drop)),
+        case("min_by", |lives, on| {
+            let compare = |a: &Living, b: &Living| boom(a.number).cmp(&boom(b.number));
+            living(lives, on).ordered().min_by(compare).map(drop)
+        }),
+        case("max_by", |lives, on| {
+            let compare = |a: &Living, b: &Living| boom(a.number).cmp(&boom(b.number));
+            living(lives, on).ordered().max_by(compare).map(drop)
+        }),
+    ]);
+}
+
+#[test]
+fn in_terminals_that_accumulate() {
+    check(vec![
+        case("fold", |lives, on| {
+            living(lives, on).fold(|| boom(300), |_, _| {}, |_, _| {}).map(drop)
+        }),
+        case("fold", |lives, on| {
+            living(lives, on).fold(|| 0, |sum, x| *sum += boom(x.number), |_, _| {}).map(drop)
+        }),
+        case("reduce_with", |lives, on| {
+            let op = |a: Living, b: Living| if boom(b.number) > 7 { a } else { b };
+            living(lives, on).ordered().reduce_with(op).map(drop)
+        }),
+        case("try_fold", |lives, on| {
+            let f = |sum: &mut u64, x: Living| Ok::<_, BoxError>(*sum += boom(x.number));
+            living(lives, on).try_fold(|| 0, f, |_, _| Ok(())).map(drop)
+        }),
+        case("try_reduce", |lives, on| {
+            let op = |a: u64, b: u64| Ok::<_, BoxError>(a + boom(b));
+            living(lives, on).map(|x| x.number).ordered().try_reduce(|| 0, op).map(drop)
+        }),
+        case("try_reduce", |lives, on| {
+            let op = |a: u64, b: u64| Ok::<_, BoxError>(a + b);
+            living(lives, on).map(|x| x.number).try_reduce(|| boom(300), op).map(drop)
+        }),
+        case("try_for_each", |lives, on| {
+            living(lives, on).try_for_each(|x| Ok::<_, BoxError>(drop(boom(x.number))))
+        }),
+    ]);
+}
+
+#[test]
+fn in_the_merging_of_what_instances_have_folded() {
+    let _alone = alone();
+    quiet();
+    for executor in executors() {
+        let parted = || Flow::from_range(0..500u64).on(executor.clone()).partition().stages(2);
+        let merge = |_: &mut u64, _| panic_any(Payload(300));
+        let try_merge = |_: &mut u64, _| -> Result<(), BoxError> { panic_any(Payload(300)) };
+        let failed = [
+            ("fold", parted().fold(|| 0, |_, _| {}, merge)),
+            ("try_fold", parted().try_fold(|| 0, |_, _| Ok(()), try_merge)),
+        ];
+        for (operator, failed) in failed {
+            let error = failed.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Panic, "{error}");
+            assert_eq!(error.operator(), Some(operator), "{error}");
+            assert_named(&error, operator);
+        }
+        no_thread_is_left();
+    }
 }
 
 #[test]

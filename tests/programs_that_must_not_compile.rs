@@ -13,6 +13,8 @@ fn the_reasons_are_ours() {
         (include_str!("compile_fail/ordered_behind_partitions.stderr"), "this flow has no order"),
         (include_str!("compile_fail/ordered_of_several_sources.stderr"), "this flow has no order"),
         (include_str!("compile_fail/take_behind_keys.stderr"), "`take_any` takes any events"),
+        (include_str!("compile_fail/scan_behind_partitions.stderr"), "along an order needs"),
+        (include_str!("compile_fail/first_of_several_sources.stderr"), "`find_any` finds any"),
         (include_str!("compile_fail/reduce_without_partitions.stderr"), "is not partitioned"),
         (
             include_str!("compile_fail/into_partitions_without_partitions.stderr"),

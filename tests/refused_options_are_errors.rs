@@ -48,6 +48,15 @@ fn a_max_demand_that_is_not_above_the_min_demand() {
 }
 
 #[test]
+fn steps_and_chunks_of_nothing() {
+    assert_refused(in_order().step_by(0).run(), "step_by", line!());
+    assert_refused(in_order().chunks(0).run(), "chunks", line!());
+    fn in_order() -> Flow<impl flow::Sequenced<Item = u64>> {
+        Flow::from_iter(std::iter::from_fn(|| -> Option<u64> { panic!("was touched") }))
+    }
+}
+
+#[test]
 fn nothing_in_flight() {
     assert_refused(ordered().in_flight(0).run(), "in_flight", line!());
     fn ordered() -> Flow<impl Node<Item = u64>> {

@@ -49,6 +49,11 @@ pub trait Operator: Send {
         false
     }
 
+    /// A mark of the input: goes on in order with the events, after what is staged of those before.
+    fn mark<K: Push<Self::Out>>(&mut self, mark: Mark, next: &mut K) {
+        next.mark(mark);
+    }
+
     /// The input is quiet, or has ended: nothing may stay that could go.
     fn flush<K: Push<Self::Out>>(&mut self, _next: &mut K) {}
 
@@ -123,7 +128,7 @@ where
     }
 
     fn mark(&mut self, mark: Mark) {
-        self.next.mark(mark);
+        self.operator.mark(mark, &mut self.next);
     }
 
     fn quiet(&mut self, now: u64) -> Option<u64> {

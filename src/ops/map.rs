@@ -110,7 +110,11 @@ impl<N: Node> Flow<N> {
         self.then(site, MapInit { shared: Arc::new((init, f)), site, types: PhantomData })
     }
 
-    fn per_event<C, U>(self, site: Site, call: C) -> Flow<Then<N, PerEvent<C, N::Item, U>>>
+    pub(crate) fn per_event<C, U>(
+        self,
+        site: Site,
+        call: C,
+    ) -> Flow<Then<N, PerEvent<C, N::Item, U>>>
     where
         U: Send,
         C: Call<N::Item, Out = U>,
@@ -188,7 +192,7 @@ impl<C: Call<T, Out = U>, T, U> Operator for PerEvent<C, T, U> {
 
 /// `map`'s closure.
 #[derive(Debug)]
-pub struct MapWith<F>(F);
+pub struct MapWith<F>(pub(crate) F);
 
 impl<T, U, F: Fn(T) -> U + Send + Sync> Call<T> for MapWith<F> {
     type Out = U;
@@ -206,7 +210,7 @@ impl<T, U, F: Fn(T) -> U + Send + Sync> Call<T> for MapWith<F> {
 
 /// `filter`'s closure.
 #[derive(Debug)]
-pub struct FilterWith<F>(F);
+pub struct FilterWith<F>(pub(crate) F);
 
 impl<T, F: Fn(&T) -> bool + Send + Sync> Call<T> for FilterWith<F> {
     type Out = T;

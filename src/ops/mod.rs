@@ -1,10 +1,14 @@
 //! The vocabulary: a lazy, typed tree of nodes behind [`Flow`]. Knows no threads.
 
+mod batch;
 mod boxed;
 mod branch;
+mod chunks;
+mod dedup;
 mod exchange;
 mod flat_map;
 mod flow;
+mod in_order;
 mod keyed;
 mod map;
 mod merge;
@@ -13,13 +17,17 @@ mod options;
 mod ordered;
 mod rebalance;
 mod reduce;
+mod scan;
+mod skip;
 mod take;
 mod through;
 
+pub(crate) use batch::{Batches, EachBatch};
 pub use boxed::BoxFlow;
 pub use flat_map::Emitter;
 pub use flow::Flow;
 pub use keyed::{Keyed, KeyedEach, Keys};
+pub(crate) use map::{FilterWith, MapWith};
 pub(crate) use node::Single;
 pub(crate) use node::{ByReference, Lending};
 pub use node::{Node, Partitioned, Sequenced};

@@ -45,11 +45,12 @@ pub trait Node: Sized + Send {
 }
 
 /// A flow with one order: one source, followed by per-event operators. What needs an order
-/// (`ordered`, `take`) exists only on these.
+/// (`ordered`, `take`, `skip`, `scan`, `enumerate`, `chunks`, `first`, …) exists only on these.
 #[diagnostic::on_unimplemented(
     message = "this flow has no order: its events are spread over partitions or come from several sources",
-    label = "`ordered` and `take` need a flow of one source and per-event operators",
-    note = "call it before `partition` or `key_by`; `take_any` takes any events, without an order"
+    label = "what counts, compares or stops along an order needs a flow of one source and per-event operators",
+    note = "call it before `partition` or `key_by`",
+    note = "without an order there are: `take_any` takes any events, `find_any` finds any, `map_batch` gets them many at a time, `fold` keeps a value per instance"
 )]
 pub trait Sequenced: Node {}
 

@@ -30,11 +30,20 @@ impl<N: Node> Flow<N> {
     where
         N: Sequenced,
     {
-        self.ordered_for(Site::here("ordered"), None)
+        self.in_order_of(Site::here("ordered"), None, false)
     }
 
+    /// The order that an operator needs, which is in the plan for both.
     pub(super) fn ordered_for(self, site: Site, wanted: Option<usize>) -> Flow<Ordered<N>> {
-        let implied = wanted.is_some();
+        self.in_order_of(site, wanted, true)
+    }
+
+    /// The order that a terminal needs.
+    pub(crate) fn ordered_to(self, site: Site, wanted: Option<usize>) -> Flow<Ordered<N>> {
+        self.in_order_of(site, wanted, false)
+    }
+
+    fn in_order_of(self, site: Site, wanted: Option<usize>, implied: bool) -> Flow<Ordered<N>> {
         let mut flow = self.across(|up, up_stage| Ordered { up, up_stage, implied, site });
         flow.stage.wanted = wanted;
         flow

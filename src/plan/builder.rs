@@ -111,7 +111,7 @@ impl<'env> Builder<'env> {
     ) -> OpenStage {
         let number = self.stages.len();
         self.stages.push(StageHead { name: options.name.clone(), operator: head.operator });
-        let shared = Stage::new();
+        let shared = Stage::new(options.edge().batch);
         if self.core.observed {
             self.watched_stages.push(Arc::clone(&shared));
         }

@@ -27,15 +27,18 @@ pub(crate) struct Stage {
     live: AtomicUsize,
     started: AtomicUsize,
     instances: OnceLock<Box<[TaskRef]>>,
+    /// How many events an operator of this stage may put together.
+    pub(crate) batch: usize,
 }
 
 impl Stage {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(batch: usize) -> Arc<Self> {
         Arc::new(Stage {
             counters: StageCounters::default(),
             live: AtomicUsize::new(0),
             started: AtomicUsize::new(0),
             instances: OnceLock::new(),
+            batch,
         })
     }
 

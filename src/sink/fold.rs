@@ -1,4 +1,4 @@
-//! Sinks that keep one value per instance: `count`, `sum`, `min`, `max`.
+//! Sinks that add up: `count`, `sum`.
 
 use super::{Part, Sink};
 use crate::error::{BoxError, FlowError, Site};
@@ -29,30 +29,6 @@ impl<N: Node> Flow<N> {
         S: iter::Sum<N::Item> + iter::Sum<S> + Send,
     {
         self.into_sink(Site::here("sum"), Sum(PhantomData)).run()
-    }
-
-    /// The smallest event; of equal ones, any. `None` if there is none.
-    ///
-    /// # Errors
-    /// The first cause, if the run fails.
-    #[track_caller]
-    pub fn min(self) -> Result<Option<N::Item>, FlowError>
-    where
-        N::Item: Ord,
-    {
-        self.into_sink(Site::here("min"), Min).run()
-    }
-
-    /// The largest event; of equal ones, any. `None` if there is none.
-    ///
-    /// # Errors
-    /// The first cause, if the run fails.
-    #[track_caller]
-    pub fn max(self) -> Result<Option<N::Item>, FlowError>
-    where
-        N::Item: Ord,
-    {
-        self.into_sink(Site::here("max"), Max).run()
     }
 }
 
@@ -134,68 +110,6 @@ where
         let more: S = events.sum();
         let zero = iter::empty::<S>().sum();
         self.0 = [std::mem::replace(&mut self.0, zero), more].into_iter().sum();
-        Ok(())
-    }
-}
-
-/// Keeps the smallest event.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Min;
-
-/// Keeps the largest event.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Max;
-
-/// One instance's smallest event.
-#[derive(Debug)]
-pub(crate) struct Smallest<T>(Option<T>);
-
-/// One instance's largest event.
-#[derive(Debug)]
-pub(crate) struct Largest<T>(Option<T>);
-
-impl<T: Ord + Send> Sink<T> for Min {
-    type Part = Smallest<T>;
-    type Output = Option<T>;
-
-    fn part(self: &Arc<Self>, _instance: usize) -> Smallest<T> {
-        Smallest(None)
-    }
-
-    fn commit(self: Arc<Self>, parts: Vec<Smallest<T>>) -> Result<Option<T>, BoxError> {
-        Ok(parts.into_iter().filter_map(|part| part.0).min())
-    }
-}
-
-impl<T: Ord + Send> Part<T> for Smallest<T> {
-    #[inline(always)]
-    fn write(&mut self, event: T) -> Result<(), BoxError> {
-        if self.0.as_ref().is_none_or(|best| event < *best) {
-            self.0 = Some(event);
-        }
-        Ok(())
-    }
-}
-
-impl<T: Ord + Send> Sink<T> for Max {
-    type Part = Largest<T>;
-    type Output = Option<T>;
-
-    fn part(self: &Arc<Self>, _instance: usize) -> Largest<T> {
-        Largest(None)
-    }
-
-    fn commit(self: Arc<Self>, parts: Vec<Largest<T>>) -> Result<Option<T>, BoxError> {
-        Ok(parts.into_iter().filter_map(|part| part.0).max())
-    }
-}
-
-impl<T: Ord + Send> Part<T> for Largest<T> {
-    #[inline(always)]
-    fn write(&mut self, event: T) -> Result<(), BoxError> {
-        if self.0.as_ref().is_none_or(|best| event >= *best) {
-            self.0 = Some(event);
-        }
         Ok(())
     }
 }

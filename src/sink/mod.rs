@@ -1,22 +1,29 @@
 //! Where events go to: sinks, the terminals made of them, and jobs.
 
+mod accumulate;
 mod collect;
+mod extreme;
+mod first;
 mod fold;
 mod for_each;
 mod handle;
 mod iter;
 mod job;
+mod minmax;
+mod search;
 
 pub use collect::Collect;
 pub use for_each::Ignore;
 pub use handle::Handle;
 pub use iter::{FlowIter, IntoIter};
 pub use job::{Job, Jobs, run};
+pub use minmax::MinMax;
 
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
 use crate::kernel::culprit::{caught, guarded};
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::runtime::Place;
+use crate::runtime::stage::Stage;
 use crate::runtime::task::TaskRef;
 use crate::sync::unpoisoned;
 use std::fmt;
@@ -107,6 +114,13 @@ pub trait Part<T>: Send {
 
     /// What follows comes from the source's position `start` on, where the flow has one order.
     fn position(&mut self, _start: u64) {}
+
+    /// Whether this part has all that it wants. It is asked between batches; what is upstream of it
+    /// stops then, and the run ends as at the end of the input once all parts say so. What is written
+    /// before that is seen, the part should drop it.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// A sink within a run: where its parts go when their instances are over.
@@ -147,7 +161,9 @@ impl<T, S: Sink<T>> Make for PartMake<T, S> {
             parts: Arc::clone(&self.0),
             instance: place.instance,
             task: place.task.clone(),
+            stage: Arc::clone(&place.stage),
             failed: false,
+            full: false,
             types: PhantomData,
         }
     }
@@ -162,7 +178,10 @@ struct IntoPart<T, S: Sink<T>> {
     parts: Arc<Parts<T, S>>,
     instance: usize,
     task: TaskRef,
+    stage: Arc<Stage>,
     failed: bool,
+    /// The part has been full since.
+    full: bool,
     types: PhantomData<fn(T)>,
 }
 
@@ -188,12 +207,17 @@ impl<T, S: Sink<T>> IntoPart<T, S> {
 impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
     #[inline(always)]
     fn room(&mut self) -> usize {
+        if !self.full && self.part.is_full() {
+            self.full = true;
+            // What fills one part may fill all, and the others may be waiting for events.
+            self.stage.wake_all();
+        }
         // Bounded, so that an endless `flat_map` looks now and then whether the run is over.
         if self.closed() { 0 } else { ROOM }
     }
 
     fn closed(&self) -> bool {
-        self.failed || self.task.core().is_over()
+        self.full || self.failed || self.task.core().is_over()
     }
 
     fn mark(&mut self, mark: Mark) {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) type Check = Result<(), BoxError>;
 
 /// Who runs a flow and how much goes over its edges at once.
+#[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) executor: Executor,
     /// Instances of sources, and of the stages behind an exchange.
