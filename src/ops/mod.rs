@@ -13,6 +13,7 @@ mod options;
 mod ordered;
 mod rebalance;
 mod reduce;
+mod reduce_and_emit;
 mod take;
 mod through;
 
@@ -24,4 +25,5 @@ pub(crate) use node::Single;
 pub(crate) use node::{ByReference, Lending};
 pub use node::{Node, Partitioned, Sequenced};
 pub use reduce::{PaneInfo, Reduction};
+pub use reduce_and_emit::EmittingReduction;
 pub use through::ProducerConsumer;
