@@ -14,8 +14,10 @@ mod ordered;
 mod rebalance;
 mod reduce;
 mod reduce_and_emit;
+mod sorted;
 mod take;
 mod through;
+mod unique;
 
 pub use boxed::BoxFlow;
 pub use flat_map::Emitter;
