@@ -15,7 +15,7 @@ mod order;
 mod runs;
 
 use super::Flow;
-use super::node::{ByReference, Node, Sequenced};
+use super::node::{ByReference, Node, Sequenced, Single};
 use crate::error::Site;
 use crate::kernel::{FusedMake, Make, Push};
 use crate::plan::{Builder, Outline, StageOptions};
@@ -128,6 +128,8 @@ impl<N, O> fmt::Debug for Sorted<N, O> {
 }
 
 impl<N: Node, O: Order<N::Item>> Sequenced for Sorted<N, O> {}
+
+impl<N: Node, O: Order<N::Item>> Single for Sorted<N, O> {}
 
 impl<N: Node, O: Order<N::Item>> Node for Sorted<N, O> {
     type Item = N::Item;
