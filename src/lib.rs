@@ -89,8 +89,8 @@ pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
     meter::{EdgeMetrics, Meter, Metrics, StageMetrics},
     ops::{
-        BoxFlow, Emitter, Flow, Keyed, KeyedEach, Keys, Node, PaneInfo, Partitioned,
-        ProducerConsumer, Reduction, Sequenced,
+        BoxFlow, Emitter, EmittingReduction, Flow, Keyed, KeyedEach, Keys, Node, PaneInfo,
+        Partitioned, ProducerConsumer, Reduction, Sequenced,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{Collect, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, MinMax, Part, Sink, run},

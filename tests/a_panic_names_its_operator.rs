@@ -374,7 +374,7 @@ fn in_the_merging_of_aggregates() {
 #[test]
 fn in_the_beginning_of_an_aggregate() {
     check(vec![case("aggregate", |lives, on| {
-        living(lives, on).key_by(|x| x.number % 9).aggregate(|_| PanicsIn("init")).run()
+        living(lives, on).key_by(|x| x.number % 9).aggregate(|_| PanicsIn("first")).run()
     })]);
 }
 
@@ -669,9 +669,9 @@ impl Aggregator<Living> for PanicsIn {
     type Acc = u64;
     type Output = u64;
 
-    fn init(&self) -> u64 {
-        self.enter("init");
-        0
+    fn first(&self, _event: &Living) -> u64 {
+        self.enter("first");
+        1
     }
 
     fn add(&self, acc: &mut u64, _event: &Living) {

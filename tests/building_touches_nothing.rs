@@ -52,7 +52,7 @@ impl<T> Aggregator<T> for Untouchable {
     type Acc = ();
     type Output = ();
 
-    fn init(&self) {
+    fn first(&self, _event: &T) {
         panic!("an accumulator was made")
     }
 

@@ -682,12 +682,12 @@ impl Aggregator<u64> for Remainders {
     type Acc = u32;
     type Output = u32;
 
-    fn init(&self) -> u32 {
-        0
+    fn first(&self, event: &u64) -> u32 {
+        1 << (event % 32)
     }
 
     fn add(&self, acc: &mut u32, event: &u64) {
-        *acc |= 1 << (event % 32);
+        *acc |= self.first(event);
     }
 
     fn merge(&self, into: &mut u32, from: u32) {

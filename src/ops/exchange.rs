@@ -94,7 +94,12 @@ impl<N: Node> Flow<N> {
         self.exchange(Site::here("partition_with"), "by own routing", ByRoute(route))
     }
 
-    fn exchange<R>(self, site: Site, routing: &'static str, route: R) -> Flow<Exchange<N, R>> {
+    pub(super) fn exchange<R>(
+        self,
+        site: Site,
+        routing: &'static str,
+        route: R,
+    ) -> Flow<Exchange<N, R>> {
         self.across(|up, up_stage| Exchange { up, up_stage, route: Arc::new(route), routing, site })
     }
 }

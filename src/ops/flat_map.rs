@@ -183,7 +183,7 @@ where
 /// Emits while there is room, for a quantum at most. True: the iterator has come to its end, or the
 /// run has: an endless iterator must not outlive it.
 #[inline(always)]
-pub(super) fn emit<I: Iterator, K: Push<I::Item>>(
+pub(crate) fn emit<I: Iterator, K: Push<I::Item>>(
     site: &Site,
     task: &TaskRef,
     events: &mut I,

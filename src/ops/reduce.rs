@@ -8,7 +8,9 @@ use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Operator, Push, Spec};
 use crate::runtime::Place;
 use crate::runtime::task::TaskRef;
+use std::convert::Infallible;
 use std::fmt;
+use std::iter;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -18,7 +20,8 @@ impl<N: Node> Flow<N> {
     ///
     /// Unlike `Iterator::reduce` this has a seed, and there are as many accumulators as partitions.
     /// What comes of them is said next: [`emit_items`](Reduction::emit_items),
-    /// [`emit_state`](Reduction::emit_state) or [`on_trigger`](Reduction::on_trigger). At the end of
+    /// [`emit_state`](Reduction::emit_state), [`emit_none`](Reduction::emit_none) or
+    /// [`on_trigger`](Reduction::on_trigger). At the end of
     /// the input every partition emits its final state exactly once, also one that saw no event; a
     /// run that fails emits nothing.
     ///
@@ -110,6 +113,35 @@ where
     #[track_caller]
     pub fn emit_state(self) -> Flow<States<N, I, F, A>> {
         self.emitting(State)
+    }
+
+    /// Emits nothing: the events are folded for what the folding does. The accumulators are dropped
+    /// at the end.
+    ///
+    /// ```
+    /// use flow::Flow;
+    /// use std::sync::Mutex;
+    ///
+    /// let largest = Mutex::new(0);
+    /// Flow::from_range(1..5u64)
+    ///     .partition()
+    ///     .reduce(
+    ///         || (),
+    ///         |(), x| {
+    ///             let mut largest = largest.lock().unwrap();
+    ///             *largest = x.max(*largest);
+    ///         },
+    ///     )
+    ///     .emit_none()
+    ///     .run()?;
+    /// assert_eq!(largest.into_inner().unwrap(), 4);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn emit_none(
+        self,
+    ) -> Flow<Then<N, Reduce<I, F, Nothing<Infallible>, N::Item, A, iter::Empty<Infallible>>>> {
+        self.emitting(Nothing::default())
     }
 
     /// Emits what `f` makes of an accumulator when it fires. `f` may change the accumulator; what it
@@ -207,16 +239,45 @@ impl<A> Emission<A> for Items {
 pub struct State;
 
 impl<A> Emission<A> for State {
-    type Emitted = std::iter::Once<A>;
+    type Emitted = iter::Once<A>;
 
     fn last(&self, acc: A, _pane: &PaneInfo) -> Self::Emitted {
-        std::iter::once(acc)
+        iter::once(acc)
+    }
+}
+
+/// Nothing, of some type.
+pub struct Nothing<U>(PhantomData<fn() -> U>);
+
+impl<U> Default for Nothing<U> {
+    fn default() -> Self {
+        Nothing(PhantomData)
+    }
+}
+
+impl<U> Clone for Nothing<U> {
+    fn clone(&self) -> Self {
+        Nothing(PhantomData)
+    }
+}
+
+impl<U> fmt::Debug for Nothing<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nothing")
+    }
+}
+
+impl<A, U> Emission<A> for Nothing<U> {
+    type Emitted = iter::Empty<U>;
+
+    fn last(&self, _acc: A, _pane: &PaneInfo) -> Self::Emitted {
+        iter::empty()
     }
 }
 
 /// What a closure makes of it.
 #[derive(Debug)]
-pub struct OnTrigger<G>(Arc<G>);
+pub struct OnTrigger<G>(pub(super) Arc<G>);
 
 impl<G> Clone for OnTrigger<G> {
     fn clone(&self) -> Self {
@@ -253,18 +314,52 @@ impl<I, F, M, T, A, E> fmt::Debug for Reduce<I, F, M, T, A, E> {
     }
 }
 
-/// One partition's accumulator.
-pub struct ReduceInstance<I, F, M, T, A, E: IntoIterator> {
-    acc: Option<A>,
-    spec: Reduce<I, F, M, T, A, E>,
+/// One partition's accumulator, and what is emitted of it in the end.
+pub(super) struct Kept<A, M, E: IntoIterator> {
+    pub(super) acc: Option<A>,
+    emission: M,
     pane: PaneInfo,
     task: TaskRef,
     emitting: Option<E::IntoIter>,
 }
 
+impl<A, M: Emission<A, Emitted = E>, E: IntoIterator> Kept<A, M, E> {
+    pub(super) fn new(acc: A, emission: &M, place: &Place) -> Self {
+        let pane = PaneInfo { partition: place.instance, partitions: place.instances, last: true };
+        let (emission, task) = (emission.clone(), place.task.clone());
+        Kept { acc: Some(acc), emission, pane, task, emitting: None }
+    }
+
+    /// Emits what is left, as far as there is room. True: all is through.
+    pub(super) fn end<K>(&mut self, site: &Site, finish: Finish, next: &mut K) -> bool
+    where
+        K: Push<E::Item>,
+    {
+        if finish == Finish::Stopped {
+            return true;
+        }
+        if let Some(acc) = self.acc.take() {
+            let emitted = guarded(site, || self.emission.last(acc, &self.pane).into_iter());
+            self.emitting = Some(emitted);
+        }
+        match &mut self.emitting {
+            Some(emitting) => {
+                super::flat_map::emit(site, &self.task, emitting, next) || next.closed()
+            }
+            None => true,
+        }
+    }
+}
+
+/// One instance of `reduce`.
+pub struct ReduceInstance<I, F, M, T, A, E: IntoIterator> {
+    kept: Kept<A, M, E>,
+    spec: Reduce<I, F, M, T, A, E>,
+}
+
 impl<I, F, M, T, A, E: IntoIterator> fmt::Debug for ReduceInstance<I, F, M, T, A, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reduce {:?}", self.pane)
+        write!(f, "reduce {:?}", self.kept.pane)
     }
 }
 
@@ -280,14 +375,7 @@ where
 
     fn start(&self, place: &Place) -> Self::Operator {
         let acc = guarded(&self.site, || (self.fold.0)());
-        let pane = PaneInfo { partition: place.instance, partitions: place.instances, last: true };
-        ReduceInstance {
-            acc: Some(acc),
-            spec: self.clone(),
-            pane,
-            task: place.task.clone(),
-            emitting: None,
-        }
+        ReduceInstance { kept: Kept::new(acc, &self.emit, place), spec: self.clone() }
     }
 }
 
@@ -304,7 +392,7 @@ where
 
     #[inline(always)]
     fn push<K: Push<E::Item>>(&mut self, event: T, _next: &mut K) {
-        if let Some(acc) = &mut self.acc {
+        if let Some(acc) = &mut self.kept.acc {
             guarded(&self.spec.site, || (self.spec.fold.1)(acc, event));
         }
     }
@@ -315,26 +403,13 @@ where
         It: Iterator<Item = T>,
         K: Push<E::Item>,
     {
-        if let Some(acc) = &mut self.acc {
+        if let Some(acc) = &mut self.kept.acc {
             let (site, fold) = (&self.spec.site, &self.spec.fold.1);
             events.for_each(|event| guarded(site, || fold(acc, event)));
         }
     }
 
     fn end<K: Push<E::Item>>(&mut self, finish: Finish, next: &mut K) -> bool {
-        if finish == Finish::Stopped {
-            return true;
-        }
-        let site = &self.spec.site;
-        if let Some(acc) = self.acc.take() {
-            let emitted = guarded(site, || self.spec.emit.last(acc, &self.pane).into_iter());
-            self.emitting = Some(emitted);
-        }
-        match &mut self.emitting {
-            Some(emitting) => {
-                super::flat_map::emit(site, &self.task, emitting, next) || next.closed()
-            }
-            None => true,
-        }
+        self.kept.end(&self.spec.site, finish, next)
     }
 }

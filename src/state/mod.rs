@@ -24,6 +24,7 @@
 //! [`Adaptive::pop`] for what leaves, and dense entries in order of arrival for what stays.
 
 mod aggregate;
+mod best;
 mod front;
 mod hash;
 mod lend;
@@ -31,7 +32,8 @@ mod table;
 mod value;
 
 pub use aggregate::{Aggregates, Aggregator};
-pub(crate) use aggregate::{Count, Sum};
+pub(crate) use aggregate::{Count, CountDistinct, Distinct, Max, Mean, Min, Sum, TopK};
+pub(crate) use best::Best;
 pub(crate) use front::Adaptive;
 pub use hash::FlowHasher;
 pub(crate) use hash::RoutingHash;

@@ -1,8 +1,8 @@
 //! `key_each`: an event lends any number of keys, which are counted without being copied.
 
-use super::aggregate::{Folding, Inboxes, build_tables};
 use super::bins::Bins;
-use super::merge::Combine;
+use super::merge::{Combine, Inboxes, build_tables};
+use super::pre::Folding;
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};

@@ -1,14 +1,12 @@
 //! `fold` per key: any accumulator, no merge; events travel one by one.
 
-use super::aggregate::{Inboxes, build_tables};
-use super::bins::Bins;
-use super::key::{KeyOf, Keyed, Visit, visit};
-use super::merge::Combine;
+use super::by_event::{ByBinMake, FoldEach, FoldEvents};
+use super::key::{KeyOf, Keyed};
+use super::merge::build_tables;
 use crate::error::Site;
-use crate::kernel::{Finish, Kernel, Make, Mark, Push};
+use crate::kernel::{Make, Push};
 use crate::ops::{ByReference, Flow, Node, Partitioned};
 use crate::plan::{Builder, Outline, StageOptions};
-use crate::runtime::Place;
 use crate::state::RoutingHash;
 use std::fmt;
 use std::marker::PhantomData;
@@ -35,41 +33,76 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn fold<A, I, F>(self, init: I, f: F) -> Flow<KeyedFold<N, X, I, F, A>>
+    pub fn fold<A, I, F>(self, init: I, f: F) -> Flow<KeyedFold<N, X, With<I, F, A>>>
     where
         A: Send,
         I: Fn() -> A + Send + Sync,
         F: Fn(&mut A, N::Item) + Send + Sync,
     {
-        let site = Site::here("fold");
+        self.folded(Site::here("fold"), With { init, f, types: PhantomData })
+    }
+
+    pub(super) fn folded<G: FoldEach<N::Item>>(
+        self,
+        site: Site,
+        fold: G,
+    ) -> Flow<KeyedFold<N, X, G>> {
         let Keyed { flow, key, hash, site: key_site } = self;
-        let closures = Arc::new((init, f));
-        flow.across(|up, up_stage| KeyedFold {
-            up,
-            up_stage,
-            key,
-            hash,
-            key_site,
-            closures,
-            site,
-            types: PhantomData,
-        })
+        let fold = Arc::new(fold);
+        flow.across(|up, up_stage| KeyedFold { up, up_stage, key, hash, key_site, fold, site })
+    }
+}
+
+/// Folds with closures.
+pub struct With<I, F, A> {
+    init: I,
+    f: F,
+    types: PhantomData<fn() -> A>,
+}
+
+impl<I, F, A> fmt::Debug for With<I, F, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("With")
+    }
+}
+
+impl<T, I, F, A> FoldEach<T> for With<I, F, A>
+where
+    A: Send,
+    I: Fn() -> A + Send + Sync,
+    F: Fn(&mut A, T) + Send + Sync,
+{
+    type Acc = A;
+    type Output = A;
+
+    fn start(&self, event: T) -> A {
+        let mut acc = (self.init)();
+        (self.f)(&mut acc, event);
+        acc
+    }
+
+    #[inline(always)]
+    fn add(&self, acc: &mut A, event: T) {
+        (self.f)(acc, event);
+    }
+
+    fn finish(&self, acc: A) -> A {
+        acc
     }
 }
 
 /// One folded accumulator per key.
-pub struct KeyedFold<N, X, I, F, A> {
+pub struct KeyedFold<N, X, G> {
     up: N,
     up_stage: StageOptions,
     key: Arc<X>,
     hash: RoutingHash,
     key_site: Site,
-    closures: Arc<(I, F)>,
+    fold: Arc<G>,
     site: Site,
-    types: PhantomData<fn() -> A>,
 }
 
-impl<N: Clone, X, I, F, A> Clone for KeyedFold<N, X, I, F, A> {
+impl<N: Clone, X, G> Clone for KeyedFold<N, X, G> {
     fn clone(&self) -> Self {
         KeyedFold {
             up: self.up.clone(),
@@ -77,30 +110,27 @@ impl<N: Clone, X, I, F, A> Clone for KeyedFold<N, X, I, F, A> {
             key: Arc::clone(&self.key),
             hash: self.hash,
             key_site: self.key_site,
-            closures: Arc::clone(&self.closures),
+            fold: Arc::clone(&self.fold),
             site: self.site,
-            types: PhantomData,
         }
     }
 }
 
-impl<N, X, I, F, A> fmt::Debug for KeyedFold<N, X, I, F, A> {
+impl<N, X, G> fmt::Debug for KeyedFold<N, X, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyedFold")
+        write!(f, "KeyedFold({})", self.site.operator)
     }
 }
 
-impl<N, X, I, F, A> Partitioned for KeyedFold<N, X, I, F, A> where Self: Node {}
+impl<N, X, G> Partitioned for KeyedFold<N, X, G> where Self: Node {}
 
-impl<N, X, I, F, A> Node for KeyedFold<N, X, I, F, A>
+impl<N, X, G> Node for KeyedFold<N, X, G>
 where
     N: Node,
     X: KeyOf<N::Item>,
-    A: Send,
-    I: Fn() -> A + Send + Sync,
-    F: Fn(&mut A, N::Item) + Send + Sync,
+    G: FoldEach<N::Item>,
 {
-    type Item = (X::Out, A);
+    type Item = (X::Out, G::Output);
     type Lending = ByReference;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
@@ -115,144 +145,9 @@ where
         Self: 'env,
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
-        let KeyedFold { up, up_stage, key, hash, key_site, closures, site, types: _ } = self;
-        let combine = FoldEvents { closures, types: PhantomData::<fn(N::Item, X) -> A> };
+        let KeyedFold { up, up_stage, key, hash, key_site, fold, site } = self;
+        let combine = FoldEvents::<N::Item, X, G>::new(fold);
         let inboxes = build_tables(combine, site, &stage, builder, make);
-        let make = ByBinMake::<FoldEvents<N::Item, X, I, F, A>, _, _> {
-            inboxes,
-            key,
-            hash,
-            site: key_site,
-            types: PhantomData,
-        };
-        up.build(up_stage, builder, make);
-    }
-}
-
-/// Folds events where their keys are.
-pub(crate) struct FoldEvents<T, X, I, F, A> {
-    closures: Arc<(I, F)>,
-    types: PhantomData<fn(T, X) -> A>,
-}
-
-impl<T, X, I, F, A> Combine for FoldEvents<T, X, I, F, A>
-where
-    T: Send,
-    X: KeyOf<T>,
-    A: Send,
-    I: Fn() -> A + Send + Sync,
-    F: Fn(&mut A, T) + Send + Sync,
-{
-    type Stored = X::Stored;
-    type Partial = T;
-    type Acc = A;
-    type Out = (X::Out, A);
-
-    fn start(&self, event: T) -> A {
-        let mut acc = (self.closures.0)();
-        (self.closures.1)(&mut acc, event);
-        acc
-    }
-
-    #[inline(always)]
-    fn add(&self, acc: &mut A, event: T) {
-        (self.closures.1)(acc, event);
-    }
-
-    fn finish(&self, key: X::Stored, acc: A) -> Self::Out {
-        (X::out(key), acc)
-    }
-}
-
-struct ByBinMake<C: Combine, X, T> {
-    inboxes: Inboxes<C>,
-    key: Arc<X>,
-    hash: RoutingHash,
-    site: Site,
-    types: PhantomData<fn(T)>,
-}
-
-impl<C, X, T> Make for ByBinMake<C, X, T>
-where
-    C: Combine<Stored = X::Stored, Partial = T>,
-    X: KeyOf<T>,
-    T: Send,
-{
-    type Kernel = ByBin<X, T>;
-
-    fn make(&self, place: &Place) -> ByBin<X, T> {
-        let bins = Bins::new(&self.inboxes, place);
-        ByBin { bins, key: Arc::clone(&self.key), hash: self.hash, site: self.site }
-    }
-}
-
-/// One source instance's end of a keyed exchange without pre-aggregation.
-pub(crate) struct ByBin<X: KeyOf<T>, T> {
-    bins: Bins<X::Stored, T>,
-    key: Arc<X>,
-    hash: RoutingHash,
-    site: Site,
-}
-
-impl<X: KeyOf<T>, T> fmt::Debug for ByBin<X, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ByBin")
-    }
-}
-
-impl<X: KeyOf<T>, T: Send> Kernel for ByBin<X, T> {
-    #[inline]
-    fn room(&mut self) -> usize {
-        self.bins.room()
-    }
-
-    fn resume(&mut self) {
-        self.bins.resume();
-    }
-
-    fn closed(&self) -> bool {
-        self.bins.closed()
-    }
-
-    fn mark(&mut self, _mark: Mark) {}
-
-    fn quiet(&mut self, _now: u64) -> Option<u64> {
-        None
-    }
-
-    fn end(&mut self, _finish: Finish) -> bool {
-        self.bins.flush()
-    }
-
-    fn close(self, last: bool) {
-        if last {
-            self.bins.end();
-        }
-    }
-}
-
-impl<X: KeyOf<T>, T: Send> Push<T> for ByBin<X, T> {
-    #[inline(always)]
-    fn push(&mut self, event: T) {
-        let (hash, key) = visit(&*self.key, &self.site, &event, self.hash, TakeKey);
-        self.bins.push((hash, key, event));
-    }
-}
-
-/// Gives the key itself, to travel with its event.
-struct TakeKey;
-
-impl<S> Visit<S> for TakeKey {
-    type Out = (u64, S);
-
-    #[inline(always)]
-    fn key<C>(
-        self,
-        hash: u64,
-        key: C,
-        _same: impl Fn(&C, &S) -> bool,
-        store: impl FnOnce(C) -> S,
-    ) -> (u64, S) {
-        (hash, store(key))
+        up.build(up_stage, builder, ByBinMake { inboxes, key, hash, site: key_site });
     }
 }

@@ -23,7 +23,6 @@ impl<N: Node> Flow<N> {
     /// assert_eq!(by_parity, HashMap::from([(true, 20), (false, 25)]));
     /// # Ok::<(), flow::FlowError>(())
     /// ```
-    #[doc(alias = "group_by")]
     #[track_caller]
     pub fn key_by<K, F>(self, key: F) -> Keyed<N, ByKeyFn<F>>
     where
@@ -55,7 +54,7 @@ impl<N: Node> Flow<N> {
         self.keyed(Site::here("key_by_ref"), ByKeyRef(key, PhantomData))
     }
 
-    fn keyed<X>(self, site: Site, key: X) -> Keyed<N, X> {
+    pub(super) fn keyed<X>(self, site: Site, key: X) -> Keyed<N, X> {
         Keyed { flow: self, key: Arc::new(key), hash: RoutingHash::default(), site }
     }
 }
@@ -132,7 +131,7 @@ pub trait Visit<S> {
 
 /// A key computed from the event.
 #[derive(Debug)]
-pub struct ByKeyFn<F>(F);
+pub struct ByKeyFn<F>(pub(super) F);
 
 impl<T, K, F> KeyOf<T> for ByKeyFn<F>
 where

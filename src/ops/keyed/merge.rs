@@ -3,8 +3,10 @@
 use super::bins::{Layout, Partial};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
-use crate::kernel::{Finish, Operator, Push, Spec};
+use crate::kernel::{Finish, FusedMake, Make, Operator, Push, Spec};
+use crate::plan::{Builder, StageOptions};
 use crate::runtime::Place;
+use crate::runtime::edge::{FromInbox, Inbox, Reader};
 use crate::state::Table;
 use std::fmt;
 use std::sync::Arc;
@@ -31,10 +33,39 @@ pub(crate) trait Combine: Send + Sync {
     fn finish(&self, key: Self::Stored, acc: Self::Acc) -> Self::Out;
 }
 
+/// Builds the stage behind a keyed exchange; gives the inboxes of its partitions.
+pub(super) fn build_tables<'env, C, M>(
+    combine: C,
+    site: Site,
+    stage: &StageOptions,
+    builder: &mut Builder<'env>,
+    make: M,
+) -> Inboxes<C>
+where
+    C: Combine + 'env,
+    M: Make<Kernel: Push<C::Out>> + 'env,
+{
+    let open = builder.open_partitions(stage, site);
+    let counters = builder.edge_counters();
+    let inboxes: Inboxes<C> = open
+        .tasks
+        .iter()
+        .map(|task| Inbox::new(Reader::Task(task.clone()), stage.edge(), Arc::clone(&counters)))
+        .collect();
+    let partitions = open.tasks.len();
+    let make = FusedMake { spec: Tables { combine: Arc::new(combine), site }, next: make };
+    builder.fill(open, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
+    inboxes
+}
+
+/// The inboxes of all partitions.
+pub(super) type Inboxes<C> =
+    Arc<[Arc<Inbox<Partial<<C as Combine>::Stored, <C as Combine>::Partial>>>]>;
+
 /// The tables of a partition as the plan holds them.
 pub(crate) struct Tables<C> {
-    pub(super) combine: Arc<C>,
-    pub(super) site: Site,
+    combine: Arc<C>,
+    site: Site,
 }
 
 impl<C> Clone for Tables<C> {

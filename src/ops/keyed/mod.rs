@@ -9,15 +9,19 @@
 //! ```
 //!
 //! An aggregator that can merge is folded before the exchange, in a front table that stays in the
-//! cache; what it evicts travels as partial accumulators. A plain `fold` cannot merge: its events
-//! travel one by one.
+//! cache; what it evicts travels as partial accumulators. A plain `fold`, and an aggregator that says
+//! so, cannot merge: events travel one by one.
 
 mod aggregate;
 mod bins;
+mod by_event;
 mod each;
 mod fold;
+mod group;
 mod key;
 mod merge;
+mod pre;
+mod summary;
 
 pub use each::{KeyedEach, Keys};
 pub use key::Keyed;
