@@ -24,6 +24,9 @@ pub enum ErrorKind {
     Panic,
     /// Routing gave a partition that does not exist.
     Routing,
+    /// An event failed for good in a fallible operator. The error's `source()` is what the closure
+    /// returned, so that it can be downcast to its own type.
+    Event,
     /// The run was cancelled.
     Cancelled,
     /// The run was stopped before its end; nothing was emitted as final.

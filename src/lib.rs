@@ -89,8 +89,8 @@ pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
     meter::{EdgeMetrics, Meter, Metrics, StageMetrics},
     ops::{
-        BoxFlow, Emitter, Flow, Keyed, KeyedEach, Keys, Node, PaneInfo, Partitioned, Reduction,
-        Sequenced,
+        BoxFlow, DeadLetter, Delivery, Emitter, EventError, Flow, Keyed, KeyedEach, Keys, Node,
+        PaneInfo, Partitioned, Reduction, Retry, Sequenced,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{Collect, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, Part, Sink, run},

@@ -49,6 +49,9 @@ pub trait Operator: Send {
         false
     }
 
+    /// A control mark passes, in order with the events.
+    fn mark(&mut self, _mark: Mark) {}
+
     /// The input is quiet, or has ended: nothing may stay that could go.
     fn flush<K: Push<Self::Out>>(&mut self, _next: &mut K) {}
 
@@ -62,6 +65,10 @@ pub trait Operator: Send {
 pub trait Spec: Send + Sync {
     /// One instance.
     type Operator: Operator;
+
+    /// Whether every event that comes in gives exactly one that goes out, so that positions of the
+    /// source stay known.
+    const ONE_TO_ONE: bool = false;
 
     /// Makes the instance at `place`.
     fn start(&self, place: &Place) -> Self::Operator;
@@ -123,6 +130,7 @@ where
     }
 
     fn mark(&mut self, mark: Mark) {
+        self.operator.mark(mark);
         self.next.mark(mark);
     }
 

@@ -110,7 +110,11 @@ impl<N: Node> Flow<N> {
         self.then(site, MapInit { shared: Arc::new((init, f)), site, types: PhantomData })
     }
 
-    fn per_event<C, U>(self, site: Site, call: C) -> Flow<Then<N, PerEvent<C, N::Item, U>>>
+    pub(super) fn per_event<C, U>(
+        self,
+        site: Site,
+        call: C,
+    ) -> Flow<Then<N, PerEvent<C, N::Item, U>>>
     where
         U: Send,
         C: Call<N::Item, Out = U>,
@@ -123,6 +127,9 @@ impl<N: Node> Flow<N> {
 pub trait Call<T>: Send + Sync {
     /// What comes out.
     type Out;
+
+    /// Whether something comes out for every event.
+    const ONE_TO_ONE: bool = false;
 
     /// Calls the user's closure in the operator's name; gives what comes of it, if anything does.
     fn call(&self, site: &Site, event: T) -> Option<Self::Out>;
@@ -158,6 +165,7 @@ impl<C, T, U> KeepsOrder for PerEvent<C, T, U> {}
 
 impl<C: Call<T, Out = U>, T, U> Spec for PerEvent<C, T, U> {
     type Operator = Self;
+    const ONE_TO_ONE: bool = C::ONE_TO_ONE;
 
     fn start(&self, _place: &Place) -> Self {
         self.clone()
@@ -192,6 +200,7 @@ pub struct MapWith<F>(F);
 
 impl<T, U, F: Fn(T) -> U + Send + Sync> Call<T> for MapWith<F> {
     type Out = U;
+    const ONE_TO_ONE: bool = true;
 
     #[inline(always)]
     fn call(&self, site: &Site, event: T) -> Option<U> {
@@ -249,6 +258,7 @@ pub struct InspectWith<F>(F);
 
 impl<T, F: Fn(&T) + Send + Sync> Call<T> for InspectWith<F> {
     type Out = T;
+    const ONE_TO_ONE: bool = true;
 
     #[inline(always)]
     fn call(&self, site: &Site, event: T) -> Option<T> {
@@ -302,6 +312,7 @@ where
     F: Fn(&mut S, T) -> U + Send + Sync,
 {
     type Operator = MapInitInstance<S, I, F, T, U>;
+    const ONE_TO_ONE: bool = true;
 
     fn start(&self, _place: &Place) -> Self::Operator {
         let state = guarded(&self.site, || (self.shared.0)());

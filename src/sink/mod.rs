@@ -6,6 +6,7 @@ mod for_each;
 mod handle;
 mod iter;
 mod job;
+mod try_collect;
 
 pub use collect::Collect;
 pub use for_each::Ignore;
