@@ -2,7 +2,7 @@
 //! for good, becomes a letter.
 
 use super::letter::DeadLetter;
-use super::node::{ByReference, Node};
+use super::node::{ByReference, Node, Single};
 use super::retry::Retry;
 use super::{Flow, Partitioned, Sequenced};
 use crate::error::Site;
@@ -211,6 +211,8 @@ where
 }
 
 impl<N: Sequenced, F, U, E, P> Sequenced for Attempt<N, F, U, E, P> where Self: Node {}
+
+impl<N: Single, F, U, E, P> Single for Attempt<N, F, U, E, P> where Self: Sequenced {}
 
 impl<N: Partitioned, F, U, E, P, O> Partitioned for Attempt<N, F, U, E, P, O> where Self: Node {}
 

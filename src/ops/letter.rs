@@ -8,7 +8,7 @@ use std::panic::Location;
 ///
 /// It is no [`Error`](std::error::Error) itself: where it fails a run, the run's error says what the letter
 /// says, and its `source()` is `error`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeadLetter<T, E> {
     /// The event as it came.

@@ -3,7 +3,7 @@
 use super::checked::{Check, Checked, Fail};
 use super::flat_map::FlatMap;
 use super::letter::EventError;
-use super::node::{ByReference, Node, Then};
+use super::node::{ByReference, Node, Single, Then};
 use super::{Flow, Partitioned, Sequenced};
 use crate::error::Site;
 use crate::kernel::Push;
@@ -172,5 +172,7 @@ where
 }
 
 impl<N: Sequenced, F, I> Sequenced for TryFlatMap<N, F, N::Item, I> where Self: Node {}
+
+impl<N: Single, F, I> Single for TryFlatMap<N, F, N::Item, I> where Self: Sequenced {}
 
 impl<N: Partitioned, F, I> Partitioned for TryFlatMap<N, F, N::Item, I> where Self: Node {}
