@@ -55,7 +55,7 @@ struct Inner {
 }
 
 /// An operator and the line of the caller's code that built it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
     pub(crate) operator: &'static str,
     pub(crate) at: &'static Location<'static>,

@@ -89,8 +89,9 @@ pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
     meter::{EdgeMetrics, Meter, Metrics, StageMetrics},
     ops::{
-        BoxFlow, Emitter, EmittingReduction, Flow, Keyed, KeyedEach, Keys, Node, PaneInfo,
-        Partitioned, ProducerConsumer, Reduction, Sequenced,
+        BoxFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow, Keyed,
+        KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction, Retry,
+        Sequenced,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{Collect, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, MinMax, Part, Sink, run},

@@ -73,6 +73,11 @@ impl Watched {
             events_in: read(&counters.events_in),
             runs: read(&counters.runs),
             busy: Duration::from_nanos(read(&counters.busy)),
+            skipped: read(&counters.skipped),
+            diverted: read(&counters.diverted),
+            dropped: read(&counters.dropped),
+            held: read(&counters.held),
+            retried: read(&counters.retried),
         });
         let edges = self.edges.iter().map(|edge| EdgeMetrics {
             events_in: read(&edge.sent),
@@ -96,7 +101,9 @@ impl Watched {
 
 /// What a run has done so far. Counters are read one by one, so while the flow runs they may be a
 /// batch apart; after the run they are exact, and on every edge
-/// `events_in == events_out + dropped + held`.
+/// `events_in == events_out + dropped + held`. In a stage whose operators give at most one event for
+/// each, and none of which filters, what goes out is
+/// `events_in - skipped - diverted - dropped - held`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -126,6 +133,17 @@ pub struct StageMetrics {
     pub runs: u64,
     /// How long instances ran, together.
     pub busy: Duration,
+    /// Events that failed and were skipped; see [`skip_errors`](crate::Flow::skip_errors).
+    pub skipped: u64,
+    /// Events that failed and were handed to a closure; see [`errors_to`](crate::Flow::errors_to).
+    pub diverted: u64,
+    /// Events that fallible operators dropped: those of a run that failed, was cancelled, or whose
+    /// consumers wanted no more.
+    pub dropped: u64,
+    /// Events that wait for another attempt, and events that keep their order behind these.
+    pub held: u64,
+    /// Attempts beyond the first ones; see [`attempt`](crate::Flow::attempt).
+    pub retried: u64,
 }
 
 /// Counters of one edge, summed over its producers and consumers.
@@ -149,6 +167,11 @@ pub struct EdgeMetrics {
 }
 
 impl Metrics {
+    /// How many events failed and were skipped, in all stages together.
+    pub fn skipped(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.skipped).sum()
+    }
+
     /// The stages, sources first, as in the plan.
     pub fn stages(&self) -> &[StageMetrics] {
         &self.stages
@@ -169,9 +192,14 @@ impl fmt::Display for Metrics {
             "stage", "instances", "events", "runs", "busy"
         )?;
         for stage in &self.stages {
-            let StageMetrics { name, instances, events_in, runs, busy } = stage;
+            let StageMetrics { name, instances, events_in, runs, busy, .. } = stage;
             let busy = format!("{busy:.1?}");
             writeln!(f, "{name:24} {instances:>9} {events_in:>14} {runs:>10} {busy:>12}")?;
+            let StageMetrics { skipped, diverted, dropped, held, retried, .. } = stage;
+            if [skipped, diverted, dropped, held, retried].iter().any(|&&count| count > 0) {
+                write!(f, "{:24} {skipped} skipped, {diverted} diverted, ", "")?;
+                writeln!(f, "{retried} retried, {dropped} dropped, {held} held")?;
+            }
         }
         let heads = ["edge", "sent", "batches", "taken", "dropped", "held"];
         let [edge, sent, batches, taken, dropped, held] = heads;

@@ -68,6 +68,10 @@ pub trait Spec: Send + Sync {
     /// One instance.
     type Operator: Operator;
 
+    /// Whether every event that comes in gives exactly one that goes out, so that positions of the
+    /// source stay known.
+    const ONE_TO_ONE: bool = false;
+
     /// Makes the instance at `place`.
     fn start(&self, place: &Place) -> Self::Operator;
 }

@@ -2,8 +2,10 @@
 
 pub(crate) mod culprit;
 mod fused;
+mod position;
 
 pub(crate) use fused::{FusedMake, Operator, Spec};
+pub(crate) use position::Positions;
 
 use crate::runtime::Place;
 

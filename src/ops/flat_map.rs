@@ -53,8 +53,7 @@ impl<N: Node> Flow<N> {
         N::Item: IntoIterator<Item: Send, IntoIter: Send>,
     {
         let site = Site::here("flatten");
-        let identity: fn(N::Item) -> N::Item = |event| event;
-        self.then(site, FlatMap { f: Arc::new(identity), site, types: PhantomData })
+        self.then(site, FlatMap::of_items(site))
     }
 
     /// Turns every event into any number of events by pushing them: `f(&event, out)`.
@@ -103,6 +102,13 @@ impl<F, T, I> Clone for FlatMap<F, T, I> {
 impl<F, T, I> fmt::Debug for FlatMap<F, T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.site.operator)
+    }
+}
+
+impl<T> FlatMap<fn(T) -> T, T, T> {
+    /// What emits the items of its events.
+    pub(super) fn of_items(site: Site) -> Self {
+        FlatMap { f: Arc::new(|event| event), site, types: PhantomData }
     }
 }
 

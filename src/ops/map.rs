@@ -128,6 +128,9 @@ pub trait Call<T>: Send + Sync {
     /// What comes out.
     type Out;
 
+    /// Whether something comes out for every event.
+    const ONE_TO_ONE: bool = false;
+
     /// Calls the user's closure in the operator's name; gives what comes of it, if anything does.
     fn call(&self, site: &Site, event: T) -> Option<Self::Out>;
 
@@ -162,6 +165,7 @@ impl<C, T, U> KeepsOrder for PerEvent<C, T, U> {}
 
 impl<C: Call<T, Out = U>, T, U> Spec for PerEvent<C, T, U> {
     type Operator = Self;
+    const ONE_TO_ONE: bool = C::ONE_TO_ONE;
 
     fn start(&self, _place: &Place) -> Self {
         self.clone()
@@ -196,6 +200,7 @@ pub struct MapWith<F>(pub(crate) F);
 
 impl<T, U, F: Fn(T) -> U + Send + Sync> Call<T> for MapWith<F> {
     type Out = U;
+    const ONE_TO_ONE: bool = true;
 
     #[inline(always)]
     fn call(&self, site: &Site, event: T) -> Option<U> {
@@ -253,6 +258,7 @@ pub struct InspectWith<F>(F);
 
 impl<T, F: Fn(&T) + Send + Sync> Call<T> for InspectWith<F> {
     type Out = T;
+    const ONE_TO_ONE: bool = true;
 
     #[inline(always)]
     fn call(&self, site: &Site, event: T) -> Option<T> {
@@ -306,6 +312,7 @@ where
     F: Fn(&mut S, T) -> U + Send + Sync,
 {
     type Operator = MapInitInstance<S, I, F, T, U>;
+    const ONE_TO_ONE: bool = true;
 
     fn start(&self, _place: &Place) -> Self::Operator {
         let state = guarded(&self.site, || (self.shared.0)());

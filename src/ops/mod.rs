@@ -1,8 +1,10 @@
 //! The vocabulary: a lazy, typed tree of nodes behind [`Flow`]. Knows no threads.
 
+mod attempt;
 mod batch;
 mod boxed;
 mod branch;
+mod checked;
 mod chunks;
 mod dedup;
 mod exchange;
@@ -10,6 +12,7 @@ mod flat_map;
 mod flow;
 mod in_order;
 mod keyed;
+mod letter;
 mod map;
 mod merge;
 mod node;
@@ -18,22 +21,28 @@ mod ordered;
 mod rebalance;
 mod reduce;
 mod reduce_and_emit;
+mod results;
+mod retry;
 mod scan;
 mod skip;
 mod sorted;
 mod take;
 mod through;
+mod try_map;
 mod unique;
 
 pub(crate) use batch::{Batches, EachBatch};
 pub use boxed::BoxFlow;
+pub use checked::Delivery;
 pub use flat_map::Emitter;
 pub use flow::Flow;
 pub use keyed::{Keyed, KeyedEach, Keys};
+pub use letter::{DeadLetter, EventError};
 pub(crate) use map::{FilterWith, MapWith};
 pub(crate) use node::Single;
-pub(crate) use node::{ByReference, Lending};
+pub(crate) use node::{ByReference, KeepsOrder, Lending};
 pub use node::{Node, Partitioned, Sequenced};
 pub use reduce::{PaneInfo, Reduction};
 pub use reduce_and_emit::EmittingReduction;
+pub use retry::Retry;
 pub use through::ProducerConsumer;

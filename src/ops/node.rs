@@ -32,6 +32,10 @@ pub trait Node: Sized + Send {
     #[doc(hidden)]
     const SINGLE: bool = false;
 
+    /// Whether the positions that marks name are events of this node, one for one.
+    #[doc(hidden)]
+    const POSITIONED: bool = false;
+
     /// Adds this node to the outline, and what is before it.
     #[doc(hidden)]
     fn describe(&self, stage: &StageOptions, outline: &mut Outline);
@@ -165,6 +169,7 @@ where
     type Item = <S::Operator as Operator>::Out;
     type Lending = ByReference;
     const SINGLE: bool = N::SINGLE;
+    const POSITIONED: bool = N::POSITIONED && S::ONE_TO_ONE;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
         outline.operator(self.site);

@@ -485,5 +485,10 @@ impl<'a> Cx<'a> {
     /// Wakes this task at a time of the run's clock.
     pub(crate) fn wake_at(&self, at: u64) {
         self.core.timers.set(at, self.task.clone());
+        // A run that is told to stop wakes who waits for a time: either it has seen this timer, or
+        // the task sees the phase.
+        if self.core.phase() == Phase::Stopping {
+            self.task.notify();
+        }
     }
 }

@@ -11,6 +11,11 @@ pub(crate) struct StageCounters {
     pub(crate) runs: AtomicU64,
     pub(crate) busy: AtomicU64,
     pub(crate) instances: AtomicUsize,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) diverted: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) held: AtomicU64,
+    pub(crate) retried: AtomicU64,
 }
 
 impl StageCounters {

@@ -20,6 +20,8 @@ pub(crate) mod sleep;
 #[cfg(not(loom))]
 pub(crate) mod stage;
 #[cfg(not(loom))]
+pub(crate) mod tally;
+#[cfg(not(loom))]
 pub(crate) mod task;
 pub(crate) mod task_state;
 #[cfg(not(loom))]

@@ -181,6 +181,13 @@ impl<T: Send> Kernel for IntoOrder<T> {
     }
 
     fn quiet(&mut self, _now: u64) -> Option<u64> {
+        // An operator waits in the middle of a claim: what came before need not wait with it.
+        if let Some((start, len)) = self.claim
+            && !self.staged.is_empty()
+            && self.reorder.may_go_on(start, &self.task)
+        {
+            self.reorder.file(start, len, &mut self.staged, false);
+        }
         None
     }
 

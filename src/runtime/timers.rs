@@ -36,6 +36,14 @@ impl Timers {
         Some(self.next.load(Ordering::SeqCst)).filter(|&at| at != u64::MAX)
     }
 
+    /// Wakes every task that waits for a time, whatever the time: something has changed for all of
+    /// them. The timers stay.
+    pub(crate) fn wake_all(&self) {
+        for Reverse(entry) in unpoisoned(self.heap.lock()).iter() {
+            entry.task.notify();
+        }
+    }
+
     /// Wakes every task whose time has come.
     pub(crate) fn fire(&self, now: u64) {
         loop {

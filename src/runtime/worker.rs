@@ -111,6 +111,10 @@ impl<'env> Run<'env> {
         for source in &self.sources {
             source.notify();
         }
+        if phase == Phase::Stopping {
+            // Nobody waits for the time of something that will not be done.
+            self.core.timers.wake_all();
+        }
     }
 
     /// Enters a scheduled task and does what it says when it leaves.

@@ -11,6 +11,7 @@ mod iter;
 mod job;
 mod minmax;
 mod search;
+mod try_collect;
 
 pub use collect::Collect;
 pub use for_each::Ignore;

@@ -40,6 +40,7 @@ impl<T: Send> Sequenced for FromChannel<T> {}
 impl<T: Send> Node for FromChannel<T> {
     type Item = T;
     type Lending = ByReference;
+    const POSITIONED: bool = true;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
         feed::describe(stage, 1, self.site, outline);

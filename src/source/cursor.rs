@@ -96,6 +96,7 @@ impl<T: Integer> Sequenced for FromRange<T> {}
 impl<'a, T: Sync> Node for FromSlice<'a, T> {
     type Item = &'a T;
     type Lending = ByReference;
+    const POSITIONED: bool = true;
 
     fn describe(&self, _stage: &StageOptions, outline: &mut Outline) {
         outline.source(self.site);
@@ -113,6 +114,7 @@ impl<'a, T: Sync> Node for FromSlice<'a, T> {
 impl<T: Integer> Node for FromRange<T> {
     type Item = T;
     type Lending = ByReference;
+    const POSITIONED: bool = true;
 
     fn describe(&self, _stage: &StageOptions, outline: &mut Outline) {
         outline.source(self.site);

@@ -64,6 +64,20 @@ pub struct One;
 #[derive(Clone, Copy, Debug)]
 pub struct Several;
 
+/// How many sources there are.
+pub trait Sources: Send {
+    /// Whether there is one.
+    const ONE: bool;
+}
+
+impl Sources for One {
+    const ONE: bool = true;
+}
+
+impl Sources for Several {
+    const ONE: bool = false;
+}
+
 /// The items of iterators.
 #[derive(Clone, Debug)]
 pub struct FromIter<I, S> {
@@ -74,9 +88,10 @@ pub struct FromIter<I, S> {
 
 impl<I: Iterator<Item: Send> + Send> Sequenced for FromIter<I, One> {}
 
-impl<I: Iterator<Item: Send> + Send, S: Send> Node for FromIter<I, S> {
+impl<I: Iterator<Item: Send> + Send, S: Sources> Node for FromIter<I, S> {
     type Item = I::Item;
     type Lending = ByReference;
+    const POSITIONED: bool = S::ONE;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
         feed::describe(stage, self.iters.len(), self.site, outline);

@@ -37,6 +37,7 @@ impl<T: Send> Sequenced for FromVec<T> {}
 impl<T: Send> Node for FromVec<T> {
     type Item = T;
     type Lending = ByReference;
+    const POSITIONED: bool = true;
 
     fn describe(&self, _stage: &StageOptions, outline: &mut Outline) {
         outline.source(self.site);
