@@ -2,12 +2,15 @@
 
 mod boxed;
 mod branch;
+mod chain;
 mod exchange;
 mod flat_map;
 mod flow;
+mod junction;
 mod keyed;
 mod map;
 mod merge;
+mod merge_sorted;
 mod node;
 mod options;
 mod ordered;
@@ -15,6 +18,8 @@ mod rebalance;
 mod reduce;
 mod take;
 mod through;
+mod together;
+mod zip;
 
 pub use boxed::BoxFlow;
 pub use flat_map::Emitter;

@@ -187,7 +187,25 @@ impl Outline {
         routing: &'static str,
         options: EdgeOptions,
     ) {
-        self.edge(self.stages.len(), self.current, routing, options);
+        self.edge_into(self.current, from, routing, options);
+    }
+
+    /// The number of the stage that operators are added to: for further edges into it.
+    pub(crate) fn current(&self) -> usize {
+        self.current
+    }
+
+    /// An edge into the stage with this number, from one that is opened now. Where a stage has
+    /// several inputs, the one that is described last comes first in the plan; it must be the one
+    /// that is built last, too.
+    pub(crate) fn edge_into(
+        &mut self,
+        to: usize,
+        from: &StageOptions,
+        routing: &'static str,
+        options: EdgeOptions,
+    ) {
+        self.edge(self.stages.len(), to, routing, options);
         self.open(from);
     }
 
