@@ -212,7 +212,7 @@ impl<N: Node, R: Route<N::Item>> Node for Exchange<N, R> {
 }
 
 /// Makes the sending ends of an edge.
-pub(super) struct SpreadMake<R, T> {
+pub(crate) struct SpreadMake<R, T> {
     pub(super) inboxes: Arc<[Arc<Inbox<T>>]>,
     pub(super) counters: Arc<EdgeCounters>,
     pub(super) route: Arc<R>,

@@ -16,6 +16,7 @@ mod aggregate;
 mod bins;
 mod each;
 mod fold;
+mod join;
 mod key;
 mod merge;
 
