@@ -3,6 +3,7 @@
 mod boxed;
 mod branch;
 mod chain;
+mod cross;
 mod exchange;
 mod flat_map;
 mod flow;

@@ -8,6 +8,7 @@ mod iter;
 mod job;
 
 pub use collect::Collect;
+pub(crate) use collect::{Collected, in_order};
 pub use for_each::Ignore;
 pub use handle::Handle;
 pub use iter::{FlowIter, IntoIter};
