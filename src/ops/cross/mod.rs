@@ -157,7 +157,7 @@ where
     const SINGLE: bool = N::SINGLE;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
-        let to = outline.last();
+        let to = outline.current();
         outline.operator(self.site);
         self.up.describe(stage, outline);
         let all = EdgeOptions { max_demand: usize::MAX, min_demand: 0, batch: 0, linger: 0 };
@@ -165,8 +165,6 @@ where
         self.small.describe(&self.small_stage, outline);
     }
 
-    /// As with `build_two`: the small flow must not come from a
-    /// branching that this flow comes from, too. Where flows can branch, refuse it here.
     fn build<'env, K>(self, stage: StageOptions, builder: &mut Builder<'env>, make: K)
     where
         Self: 'env,
@@ -175,9 +173,13 @@ where
         let Cross { up, small, small_stage, way, site } = self;
         let shared = Shared::new();
         let spec = CrossWith { shared: Arc::clone(&shared), way, site, types: PhantomData };
+        let before = builder.branches();
         up.build(stage, builder, FusedMake { spec, next: make });
+        let before_small = builder.branches();
         let counters = builder.edge_counters();
         small.build(small_stage, builder, GatherMake { shared, counters });
+        // Nothing of this flow is taken before the small one has ended.
+        builder.check_apart(site, before, before_small);
     }
 }
 

@@ -148,8 +148,8 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
     /// other side has ended.
     ///
     /// ```
+    /// use flow::EitherOrBoth::{Both, Left, Right};
     /// use flow::Flow;
-    /// use itertools::EitherOrBoth::{Both, Left, Right};
     ///
     /// let left = Flow::from_vec(vec!["a", "b"]).key_by(|x| *x);
     /// let right = Flow::from_vec(vec!["b", "c"]).key_by(|x| *x);

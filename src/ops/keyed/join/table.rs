@@ -133,13 +133,13 @@ impl<S, P, B, W: Matching<S, P, B>> HashJoin<S, P, B, W> {
             Found::Rows(key, event, entry, mut place) => {
                 let rows = &table.entry(entry).1;
                 loop {
-                    let (row, last) = rows.at(place);
-                    if last {
-                        break guarded(site, || way.last_hit(key, event, row));
-                    }
                     if emitted == room {
                         self.found = Found::Rows(key, event, entry, place);
                         return emitted;
+                    }
+                    let (row, last) = rows.at(place);
+                    if last {
+                        break guarded(site, || way.last_hit(key, event, row));
                     }
                     if let Some(out) = guarded(site, || way.hit(&key, &event, row)) {
                         next.push(out);
