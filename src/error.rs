@@ -27,6 +27,8 @@ pub enum ErrorKind {
     /// An event failed for good in a fallible operator. The error's `source()` is what the closure
     /// returned, so that it can be downcast to its own type.
     Event,
+    /// Something outgrew the limit that was set for it.
+    Limit,
     /// The run was cancelled.
     Cancelled,
     /// The run was stopped before its end; nothing was emitted as final.

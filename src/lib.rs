@@ -84,6 +84,10 @@ mod text;
 
 #[cfg(all(feature = "indicatif", not(loom)))]
 pub use crate::progress::Progress;
+/// What a [`full_join`](Keyed::full_join) gives of a key: the left event, the right one, or both.
+#[cfg(not(loom))]
+pub use itertools::EitherOrBoth;
+
 #[cfg(not(loom))]
 pub use crate::{
     error::{BoxError, ErrorKind, FlowError},

@@ -216,11 +216,12 @@ impl<N: Node, R: Route<N::Item>> Node for Exchange<N, R> {
     }
 }
 
-struct SpreadMake<R, T> {
-    inboxes: Arc<[Arc<Inbox<T>>]>,
-    counters: Arc<EdgeCounters>,
-    route: Arc<R>,
-    site: Site,
+/// Makes the sending ends of an edge.
+pub(crate) struct SpreadMake<R, T> {
+    pub(super) inboxes: Arc<[Arc<Inbox<T>>]>,
+    pub(super) counters: Arc<EdgeCounters>,
+    pub(super) route: Arc<R>,
+    pub(super) site: Site,
 }
 
 impl<R: Route<T>, T: Send> Make for SpreadMake<R, T> {

@@ -48,6 +48,19 @@ impl<N> Flow<N> {
         run.check_stage(&stage);
         Flow { node: node(up, stage), stage: StageOptions::default(), run }
     }
+
+    /// The run of this flow and of another, with a node at its end that takes both into one stage.
+    pub(crate) fn beside<M, U>(
+        self,
+        other: Flow<M>,
+        node: impl FnOnce(N, StageOptions, M, StageOptions) -> U,
+    ) -> Flow<U> {
+        let Flow { node: right, stage: right_stage, run: mut right_run } = other;
+        right_run.check_stage(&right_stage);
+        let mut flow = self.across(|left, left_stage| node(left, left_stage, right, right_stage));
+        flow.run = flow.run.or(right_run);
+        flow
+    }
 }
 
 impl<N: Node> Flow<N> {

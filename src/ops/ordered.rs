@@ -65,6 +65,12 @@ impl<N: Sequenced> Sequenced for Ordered<N> {}
 impl<N: Sequenced> Single for Ordered<N> {}
 
 impl<N> Ordered<N> {
+    /// The order that another operator needs, in a stage before that operator's own.
+    pub(super) fn implied(up: N, up_stage: StageOptions, by: Site) -> Self {
+        let site = Site { operator: "ordered", ..by };
+        Ordered { up, up_stage, implied: false, site }
+    }
+
     fn name_in(&self, outline: &mut Outline) {
         if !self.implied {
             outline.operator(self.site);

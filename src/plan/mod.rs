@@ -5,7 +5,7 @@ mod executor;
 mod options;
 mod outline;
 
-pub(crate) use builder::Builder;
+pub(crate) use builder::{Builder, OpenStage};
 pub use executor::Executor;
 pub(crate) use options::RunOptions;
 pub(crate) use options::StageOptions;

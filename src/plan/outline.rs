@@ -48,12 +48,18 @@ pub struct PlanEdge {
     pub to: usize,
     /// How events are distributed.
     pub routing: &'static str,
-    /// The most events in flight per producer and consumer.
+    /// The most events in flight per producer and consumer; `usize::MAX` where all of them are kept.
     pub max_demand: usize,
     /// At so many pending events or fewer more is asked for.
     pub min_demand: usize,
     /// The largest batch.
     pub batch: usize,
+}
+
+impl PlanEdge {
+    fn is_bounded(&self) -> bool {
+        self.max_demand < usize::MAX
+    }
 }
 
 impl PlanStage {
@@ -93,7 +99,9 @@ impl Plan {
         }
         for edge in &self.edges {
             let PlanEdge { from, to, routing, max_demand, .. } = edge;
-            let _ = writeln!(text, "    s{from} -->|\"{routing}, ≤ {max_demand}\"| s{to}");
+            let bound =
+                if edge.is_bounded() { format!(", ≤ {max_demand}") } else { String::new() };
+            let _ = writeln!(text, "    s{from} -->|\"{routing}{bound}\"| s{to}");
         }
         text
     }
@@ -104,11 +112,11 @@ impl fmt::Display for Plan {
         for (number, stage) in self.stages.iter().enumerate() {
             for edge in self.edges.iter().filter(|edge| edge.to == number) {
                 let PlanEdge { from, routing, max_demand, min_demand, batch, .. } = edge;
-                writeln!(
-                    f,
-                    "  ↓ {routing} from {}: demand {max_demand}/{min_demand}, batches of {batch}",
-                    from + 1
-                )?;
+                write!(f, "  ↓ {routing} from {}", from + 1)?;
+                if edge.is_bounded() {
+                    write!(f, ": demand {max_demand}/{min_demand}, batches of {batch}")?;
+                }
+                writeln!(f)?;
             }
             write!(f, "{}.", number + 1)?;
             if let Some(name) = &stage.name {
@@ -187,7 +195,25 @@ impl Outline {
         routing: &'static str,
         options: EdgeOptions,
     ) {
-        self.edge(self.stages.len(), self.current, routing, options);
+        self.edge_into(self.current, from, routing, options);
+    }
+
+    /// The number of the stage that operators are added to: for further edges into it.
+    pub(crate) fn current(&self) -> usize {
+        self.current
+    }
+
+    /// An edge into the stage with this number, from one that is opened now. Where a stage has
+    /// several inputs, the one that is described last comes first in the plan; it must be the one
+    /// that is built last, too.
+    pub(crate) fn edge_into(
+        &mut self,
+        to: usize,
+        from: &StageOptions,
+        routing: &'static str,
+        options: EdgeOptions,
+    ) {
+        self.edge(self.stages.len(), to, routing, options);
         self.open(from);
     }
 

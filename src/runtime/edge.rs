@@ -416,6 +416,11 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Events of a batch that was received are dropped unseen.
+    pub(crate) fn dropped(&self, events: usize) {
+        self.inbox.counters.dropped_after_receipt(events);
+    }
+
     fn ask(&mut self, input: usize, events: usize) {
         let (credits, demand) = &mut self.inputs[input];
         match demand.handled(events) {

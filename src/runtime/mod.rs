@@ -9,6 +9,8 @@ pub(crate) mod credit;
 #[cfg(not(loom))]
 pub(crate) mod edge;
 #[cfg(not(loom))]
+pub(crate) mod junction;
+#[cfg(not(loom))]
 pub(crate) mod meter;
 #[cfg(not(loom))]
 pub(crate) mod pool;

@@ -89,12 +89,22 @@ pub struct Collected<T> {
     runs: Vec<(u64, usize)>,
 }
 
+impl<T> Collected<T> {
+    pub(crate) fn new() -> Self {
+        Collected { events: Vec::new(), runs: Vec::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+}
+
 impl<T: Send, C: FromIterator<T>> Sink<T> for Collect<C> {
     type Part = Collected<T>;
     type Output = C;
 
     fn part(self: &Arc<Self>, _instance: usize) -> Collected<T> {
-        Collected { events: Vec::new(), runs: Vec::new() }
+        Collected::new()
     }
 
     fn commit(self: Arc<Self>, parts: Vec<Collected<T>>) -> Result<C, BoxError> {
@@ -126,7 +136,7 @@ impl<T: Send> Part<T> for Collected<T> {
 }
 
 /// All events: by position where there are positions, else instance by instance.
-fn in_order<T>(parts: Vec<Collected<T>>) -> InOrder<T> {
+pub(crate) fn in_order<T>(parts: Vec<Collected<T>>) -> impl Iterator<Item = T> {
     let mut runs = Vec::new();
     for (part, collected) in parts.iter().enumerate() {
         let ends = collected.runs.iter().skip(1).map(|run| run.1);

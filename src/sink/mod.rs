@@ -14,6 +14,7 @@ mod search;
 mod try_collect;
 
 pub use collect::Collect;
+pub(crate) use collect::{Collected, in_order};
 pub use for_each::Ignore;
 pub use handle::Handle;
 pub use iter::{FlowIter, IntoIter};

@@ -45,6 +45,9 @@ pub trait Lend: Hash + Eq {
 
     /// The key of a result. Cost: one allocation for text and bytes, nothing for other keys.
     fn into_owned(stored: Self::Stored) -> Self::Owned;
+
+    /// The key that is stored, as it was lent.
+    fn lend(stored: &Self::Stored) -> &Self;
 }
 
 impl<K: Clone + Hash + Eq + Send> Lend for K {
@@ -63,6 +66,11 @@ impl<K: Clone + Hash + Eq + Send> Lend for K {
 
     #[inline]
     fn into_owned(stored: K) -> K {
+        stored
+    }
+
+    #[inline]
+    fn lend(stored: &K) -> &K {
         stored
     }
 }
@@ -84,6 +92,11 @@ impl Lend for str {
     #[inline]
     fn into_owned(stored: CompactString) -> String {
         stored.into_string()
+    }
+
+    #[inline]
+    fn lend(stored: &CompactString) -> &str {
+        stored
     }
 }
 
@@ -107,6 +120,11 @@ impl Lend for [u8] {
             Bytes::Boxed(bytes) => bytes.into_vec(),
             Bytes::Inline { .. } => stored.to_vec(),
         }
+    }
+
+    #[inline]
+    fn lend(stored: &StoredBytes) -> &[u8] {
+        stored
     }
 }
 

@@ -37,12 +37,10 @@ impl<K, A> Table<K, A> {
         Self { entries: Vec::new(), index: Vec::new() }
     }
 
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -51,6 +49,31 @@ impl<K, A> Table<K, A> {
     /// The entries, in the order in which their keys first came.
     pub(crate) fn iter(&self) -> slice::Iter<'_, (K, A)> {
         self.entries.iter()
+    }
+
+    /// The entry at a position that [`find`](Self::find) gave.
+    #[inline]
+    pub(crate) fn entry(&self, position: usize) -> &(K, A) {
+        &self.entries[position]
+    }
+
+    /// Where the entry is whose key is the `same`, if there is one. Entries never move.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, same: impl Fn(&K) -> bool) -> Option<usize> {
+        let mask = self.index.len().checked_sub(1)?;
+        let tag = hash << 32;
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.index[at];
+            if slot == 0 {
+                return None;
+            }
+            let position = (slot as u32 as usize).wrapping_sub(1);
+            if (slot ^ tag) >> 32 == 0 && same(&self.entries[position].0) {
+                return Some(position);
+            }
+            at = (at + 1) & mask;
+        }
     }
 
     pub(crate) fn into_entries(self) -> Vec<(K, A)> {

@@ -2,7 +2,7 @@
 //! the key is.
 
 use super::bins::{Bins, Partial};
-use super::key::{KeyOf, Visit, visit};
+use super::key::{KeyOf, TakeKey, visit};
 use super::merge::Combine;
 use crate::error::Site;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
@@ -135,23 +135,5 @@ impl<X: KeyOf<T>, T: Send> Push<T> for ByBin<X, T> {
     fn push(&mut self, event: T) {
         let (hash, key) = visit(&*self.key, &self.site, &event, self.hash, TakeKey);
         self.bins.push((hash, key, event));
-    }
-}
-
-/// Gives the key itself, to travel with its event.
-struct TakeKey;
-
-impl<S> Visit<S> for TakeKey {
-    type Out = (u64, S);
-
-    #[inline(always)]
-    fn key<C>(
-        self,
-        hash: u64,
-        key: C,
-        _same: impl Fn(&C, &S) -> bool,
-        store: impl FnOnce(C) -> S,
-    ) -> (u64, S) {
-        (hash, store(key))
     }
 }

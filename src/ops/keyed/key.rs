@@ -112,6 +112,12 @@ pub trait KeyOf<T>: Send + Sync {
 
     /// The stored key as it comes out.
     fn out(stored: Self::Stored) -> Self::Out;
+
+    /// The key as closures see it.
+    type Lent: ?Sized;
+
+    /// Lends a stored key.
+    fn lent(stored: &Self::Stored) -> &Self::Lent;
 }
 
 /// What is done with a key once it is found.
@@ -150,6 +156,13 @@ where
     fn out(stored: K) -> K {
         stored
     }
+
+    type Lent = K;
+
+    #[inline(always)]
+    fn lent(stored: &K) -> &K {
+        stored
+    }
 }
 
 /// A key that is part of the event.
@@ -172,6 +185,31 @@ where
 
     fn out(stored: K::Stored) -> K::Owned {
         K::into_owned(stored)
+    }
+
+    type Lent = K;
+
+    #[inline(always)]
+    fn lent(stored: &K::Stored) -> &K {
+        K::lend(stored)
+    }
+}
+
+/// Gives the key itself, to travel with its event.
+pub(super) struct TakeKey;
+
+impl<S> Visit<S> for TakeKey {
+    type Out = (u64, S);
+
+    #[inline(always)]
+    fn key<C>(
+        self,
+        hash: u64,
+        key: C,
+        _same: impl Fn(&C, &S) -> bool,
+        store: impl FnOnce(C) -> S,
+    ) -> (u64, S) {
+        (hash, store(key))
     }
 }
 

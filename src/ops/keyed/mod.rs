@@ -18,6 +18,7 @@ mod by_event;
 mod each;
 mod fold;
 mod group;
+mod join;
 mod key;
 mod merge;
 mod pre;
