@@ -84,6 +84,12 @@ mod text;
 
 #[cfg(all(feature = "indicatif", not(loom)))]
 pub use crate::progress::Progress;
+#[cfg(all(feature = "atomic-file", not(loom)))]
+pub use crate::sink::AtomicFile;
+#[cfg(all(feature = "csv", not(loom)))]
+pub use crate::sink::Csv;
+#[cfg(all(feature = "json", not(loom)))]
+pub use crate::sink::Json;
 #[cfg(not(loom))]
 pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
@@ -93,7 +99,10 @@ pub use crate::{
         ProducerConsumer, Reduction, Sequenced,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
-    sink::{Collect, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, Part, Sink, run},
+    sink::{
+        Collect, Destination, Encoder, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, Lines, Part,
+        Sink, Written, run,
+    },
     source::{Demand, Integer, Notifier, Produced, Producer},
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,
