@@ -58,6 +58,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(not(loom))]
+mod bridge;
+#[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
 mod kernel;
