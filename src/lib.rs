@@ -84,6 +84,8 @@ mod sync;
 #[cfg(not(loom))]
 mod text;
 
+#[cfg(all(feature = "async", not(loom)))]
+pub use crate::bridge::{AsyncTask, FlowStream};
 #[cfg(all(feature = "indicatif", not(loom)))]
 pub use crate::progress::Progress;
 #[cfg(all(feature = "atomic-file", not(loom)))]

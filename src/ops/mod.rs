@@ -22,6 +22,10 @@ pub use flow::Flow;
 pub use keyed::{Keyed, KeyedEach, Keys};
 pub(crate) use node::Single;
 pub(crate) use node::{ByReference, Lending};
+#[cfg(feature = "async")]
+pub(crate) use node::{KeepsOrder, Then};
 pub use node::{Node, Partitioned, Sequenced};
+#[cfg(feature = "async")]
+pub(crate) use ordered::Ordered;
 pub use reduce::{PaneInfo, Reduction};
 pub use through::ProducerConsumer;

@@ -33,7 +33,7 @@ impl<N: Node> Flow<N> {
         self.ordered_for(Site::here("ordered"), None)
     }
 
-    pub(super) fn ordered_for(self, site: Site, wanted: Option<usize>) -> Flow<Ordered<N>> {
+    pub(crate) fn ordered_for(self, site: Site, wanted: Option<usize>) -> Flow<Ordered<N>> {
         let implied = wanted.is_some();
         let mut flow = self.across(|up, up_stage| Ordered { up, up_stage, implied, site });
         flow.stage.wanted = wanted;

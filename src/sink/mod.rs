@@ -22,6 +22,8 @@ pub use collect::Collect;
 pub use csv::Csv;
 pub use for_each::Ignore;
 pub use handle::Handle;
+#[cfg(feature = "async")]
+pub(crate) use iter::drop_caught;
 pub use iter::{FlowIter, IntoIter};
 pub use job::{Job, Jobs, run};
 #[cfg(feature = "json")]
