@@ -58,6 +58,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(not(loom))]
+mod bridge;
+#[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
 mod kernel;
@@ -82,12 +84,20 @@ mod sync;
 #[cfg(not(loom))]
 mod text;
 
+#[cfg(all(feature = "async", not(loom)))]
+pub use crate::bridge::{AsyncTask, FlowStream};
 #[cfg(all(feature = "indicatif", not(loom)))]
 pub use crate::progress::Progress;
 /// What a [`full_join`](Keyed::full_join) gives of a key: the left event, the right one, or both.
 #[cfg(not(loom))]
 pub use itertools::EitherOrBoth;
 
+#[cfg(all(feature = "atomic-file", not(loom)))]
+pub use crate::sink::AtomicFile;
+#[cfg(all(feature = "csv", not(loom)))]
+pub use crate::sink::Csv;
+#[cfg(all(feature = "json", not(loom)))]
+pub use crate::sink::Json;
 #[cfg(not(loom))]
 pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
@@ -98,7 +108,10 @@ pub use crate::{
         Sequenced,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
-    sink::{Collect, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, MinMax, Part, Sink, run},
+    sink::{
+        Collect, Destination, Encoder, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, Lines,
+        MinMax, Part, Sink, Written, run,
+    },
     source::{Demand, Integer, Notifier, Produced, Producer},
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,

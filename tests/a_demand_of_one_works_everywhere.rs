@@ -105,7 +105,7 @@ fn through_keyed_verbs() {
         assert_eq!(counts, (0..10).map(|key| (key, 30)).collect());
         let folded = one(numbers().key_by(by_key).fold(|| 0, |sum, x| *sum += x), 3);
         let folded: BTreeMap<u64, u64> = folded.on(executor.clone()).collect().unwrap();
-        assert_eq!(folded.values().sum::<u64>(), (0..300).sum());
+        assert_eq!(folded.values().sum::<u64>(), (0..300).sum::<u64>());
         let lent = one(Flow::from_lines(&b"a b a\nb a"[..]), 1);
         let lent =
             lent.key_each::<str>(|line, keys| line.split(' ').for_each(|word| keys.add(word)));

@@ -68,7 +68,7 @@ fn with_readers_within() {
                 sum + into.map(Result::unwrap).sum::<u64>()
             };
             let sum = Flow::from_range(0..30u64).map(read).on(executor).sum::<u64>().unwrap();
-            assert_eq!(sum, (0..30).map(|x| 3 * (0..x).sum::<u64>()).sum());
+            assert_eq!(sum, (0..30).map(|x| 3 * (0..x).sum::<u64>()).sum::<u64>());
         }
     });
 }
@@ -79,7 +79,7 @@ fn a_flow_that_is_built_outside_and_run_inside() {
         let flows: Vec<BoxFlow<'static, u64>> =
             (0..20).map(|n| Flow::from_range(0..n).map(|x| x + 1).boxed()).collect();
         let run = Flow::from_vec(flows).map(|flow| flow.partition().count().unwrap()).on(executor);
-        assert_eq!(run.sum::<u64>().unwrap(), (0..20).sum());
+        assert_eq!(run.sum::<u64>().unwrap(), (0..20).sum::<u64>());
     }
 }
 
@@ -88,12 +88,12 @@ fn on_executors_of_their_own() {
     in_time(|| {
         let own = |x: u64| Flow::from_range(0..x).on(Executor::threads(2)).sum::<u64>().unwrap();
         let sum = Flow::from_range(0..50u64).map(own).on(Executor::threads(2)).sum::<u64>();
-        assert_eq!(sum.unwrap(), (0..50).map(|x| (0..x).sum::<u64>()).sum());
+        assert_eq!(sum.unwrap(), (0..50).map(|x| (0..x).sum::<u64>()).sum::<u64>());
         let simulated =
             |x: u64| Flow::from_range(0..x).on(Executor::simulation(x)).sum::<u64>().unwrap();
         let sum =
             Flow::from_range(0..50u64).map(simulated).on(Executor::simulation(1)).sum::<u64>();
-        assert_eq!(sum.unwrap(), (0..50).map(|x| (0..x).sum::<u64>()).sum());
+        assert_eq!(sum.unwrap(), (0..50).map(|x| (0..x).sum::<u64>()).sum::<u64>());
     });
 }
 
@@ -141,7 +141,7 @@ fn within_parallel_iterators() {
         // Flows within parallel iterators within flows.
         let both = |x: u64| (0..x).into_par_iter().map(inner).sum::<u64>();
         let sum = Flow::from_range(0..20u64).map(both).on(Executor::threads(2)).sum::<u64>();
-        assert_eq!(sum.unwrap(), (0..20).map(|x| 2 * (0..x).sum::<u64>()).sum());
+        assert_eq!(sum.unwrap(), (0..20).map(|x| 2 * (0..x).sum::<u64>()).sum::<u64>());
     });
 }
 
@@ -192,7 +192,7 @@ fn a_started_flow_within_and_joined_there() {
                 job.start().unwrap().join().unwrap().len() as u64
             };
             let sum = Flow::from_range(0..30u64).map(started).on(executor).sum::<u64>();
-            assert_eq!(sum.unwrap(), (0..30).sum());
+            assert_eq!(sum.unwrap(), (0..30).sum::<u64>());
         }
     });
 }

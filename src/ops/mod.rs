@@ -46,8 +46,12 @@ pub use keyed::{Keyed, KeyedEach, Keys};
 pub use letter::{DeadLetter, EventError};
 pub(crate) use map::{FilterWith, MapWith};
 pub(crate) use node::Single;
+#[cfg(feature = "async")]
+pub(crate) use node::Then;
 pub(crate) use node::{ByReference, KeepsOrder, Lending};
 pub use node::{Node, Partitioned, Sequenced};
+#[cfg(feature = "async")]
+pub(crate) use ordered::Ordered;
 pub use reduce::{PaneInfo, Reduction};
 pub use reduce_and_emit::EmittingReduction;
 pub use retry::Retry;

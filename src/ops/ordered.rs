@@ -34,7 +34,7 @@ impl<N: Node> Flow<N> {
     }
 
     /// The order that an operator needs, which is in the plan for both.
-    pub(super) fn ordered_for(self, site: Site, wanted: Option<usize>) -> Flow<Ordered<N>> {
+    pub(crate) fn ordered_for(self, site: Site, wanted: Option<usize>) -> Flow<Ordered<N>> {
         self.in_order_of(site, wanted, true)
     }
 

@@ -47,6 +47,9 @@ pub(crate) struct Core {
     pub(crate) bytes_total: AtomicU64,
     own_threads: Mutex<Vec<Unparker>>,
     halt: OnceLock<Halt>,
+    /// The task elsewhere that reads the flow, where that is no thread.
+    #[cfg(feature = "async")]
+    pub(crate) poller: futures_util::task::AtomicWaker,
 }
 
 enum Ready {
@@ -161,7 +164,17 @@ impl Core {
             bytes_total: AtomicU64::new(0),
             own_threads: Mutex::new(Vec::new()),
             halt: OnceLock::new(),
+            #[cfg(feature = "async")]
+            poller: futures_util::task::AtomicWaker::new(),
         }
+    }
+
+    /// Wakes whoever reads the flow: a thread that sleeps where idle workers do, or a task elsewhere
+    /// that polls.
+    pub(crate) fn wake_reader(&self) {
+        self.sleep.wake_all();
+        #[cfg(feature = "async")]
+        self.poller.wake();
     }
 
     /// Puts a task that was just notified into the hands of whoever runs it.
@@ -255,7 +268,7 @@ impl Core {
     fn look_for_stall(&self) {
         self.fail_if_stalled(0);
         if self.census.reader_must_look(|| self.timers.next().is_some()) {
-            self.sleep.wake_all();
+            self.wake_reader();
         }
     }
 
@@ -308,7 +321,7 @@ impl Core {
         }
         if phase == Phase::Over {
             self.ended_at.fetch_min(self.clock.now(), Ordering::Relaxed);
-            self.sleep.wake_all();
+            self.wake_reader();
             for thread in unpoisoned(self.own_threads.lock()).iter() {
                 thread.unpark();
             }

@@ -34,7 +34,7 @@ pub(crate) struct EdgeOptions {
 #[derive(Clone, Debug)]
 pub(crate) enum Reader {
     Task(TaskRef),
-    /// The thread that iterates over the flow; it sleeps where idle workers do.
+    /// Whoever reads the flow from outside.
     Caller(Arc<Core>),
 }
 
@@ -42,7 +42,7 @@ impl Wake for Reader {
     fn wake(&self) {
         match self {
             Reader::Task(task) => task.notify(),
-            Reader::Caller(core) => core.sleep.wake_all(),
+            Reader::Caller(core) => core.wake_reader(),
         }
     }
 }

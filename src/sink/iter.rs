@@ -75,6 +75,29 @@ impl<N: Node> Flow<N> {
     where
         N: 'env,
     {
+        self.compile_with(site, results::<N>)
+    }
+
+    /// As [`compile_for_reader`](Self::compile_for_reader), for a reader that runs no task itself.
+    #[cfg(feature = "async")]
+    pub(crate) fn compile_for_poller<'env>(
+        self,
+        site: Site,
+    ) -> Result<(Run<'env>, Receiver<N::Item>), FlowError>
+    where
+        N: 'env,
+    {
+        self.compile_with(site, sent_results)
+    }
+
+    fn compile_with<'env, R>(
+        self,
+        site: Site,
+        results: impl FnOnce(&StageOptions, &mut Builder<'_>) -> (IterMake<N::Item>, R),
+    ) -> Result<(Run<'env>, R), FlowError>
+    where
+        N: 'env,
+    {
         let Flow { node, stage, mut run } = self;
         run.check_stage(&stage);
         let parts = (node, stage);
@@ -83,7 +106,8 @@ impl<N: Node> Flow<N> {
         };
         compile(run, parts, describe, |(node, stage), builder| {
             builder.begin(site);
-            let (make, results) = results::<N>(&stage, builder);
+            builder.core().outside_enters();
+            let (make, results) = results(&stage, builder);
             node.build(stage, builder, make);
             Ok(results)
         })
@@ -91,7 +115,7 @@ impl<N: Node> Flow<N> {
 }
 
 /// Drops what a reader has not read: a panic of it is the run's, as everywhere else.
-fn drop_caught<T>(unread: T, run: &Run<'_>) {
+pub(crate) fn drop_caught<T>(unread: T, run: &Run<'_>) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(unread))) {
         run.core.fail_in_drop(culprit::named(payload));
     }
@@ -297,8 +321,6 @@ fn results<N: Node>(
     stage: &StageOptions,
     builder: &mut Builder<'_>,
 ) -> (IterMake<N::Item>, Results<N::Item>) {
-    let core = Arc::clone(builder.core());
-    core.outside_enters();
     if N::SINGLE {
         let ahead = Arc::new(AtomicUsize::new(0));
         let shelf = Arc::new(Shelf {
@@ -310,10 +332,17 @@ fn results<N: Node>(
         let task = builder.reader_runs_next_stage(ahead);
         (IterMake::Shelf(Arc::clone(&shelf)), Results::Shelf { shelf, task })
     } else {
-        let counters = builder.edge_counters();
-        let inbox = Inbox::new(Reader::Caller(core), stage.edge(), counters);
-        (IterMake::Inbox(Arc::clone(&inbox)), Results::Inbox(Receiver::new(inbox)))
+        let (make, receiver) = sent_results(stage, builder);
+        (make, Results::Inbox(receiver))
     }
+}
+
+/// Results that instances send to whoever reads.
+fn sent_results<T>(stage: &StageOptions, builder: &mut Builder<'_>) -> (IterMake<T>, Receiver<T>) {
+    let counters = builder.edge_counters();
+    let reader = Reader::Caller(Arc::clone(builder.core()));
+    let inbox = Inbox::new(reader, stage.edge(), counters);
+    (IterMake::Inbox(Arc::clone(&inbox)), Receiver::new(inbox))
 }
 
 /// Makes the ends of instances whose results are read.

@@ -243,7 +243,7 @@ fn watch(meters: &[Meter], outline: Outline, builder: &Builder<'_>) {
 
 impl Run<'_> {
     /// Drops what is left and gives the first cause of a failure.
-    pub(super) fn finish(&self) -> Result<(), FlowError> {
+    pub(crate) fn finish(&self) -> Result<(), FlowError> {
         self.clear();
         match self.core.take_failure() {
             Some(error) => Err(error),

@@ -1,7 +1,11 @@
 //! Where events go to: sinks, the terminals made of them, and jobs.
 
 mod accumulate;
+#[cfg(feature = "atomic-file")]
+mod atomic_file;
 mod collect;
+#[cfg(feature = "csv")]
+mod csv;
 mod extreme;
 mod first;
 mod fold;
@@ -9,17 +13,31 @@ mod for_each;
 mod handle;
 mod iter;
 mod job;
+#[cfg(feature = "json")]
+mod json;
+mod lines;
 mod minmax;
 mod search;
 mod try_collect;
+mod write;
 
+#[cfg(feature = "atomic-file")]
+pub use atomic_file::AtomicFile;
 pub use collect::Collect;
 pub(crate) use collect::{Collected, in_order};
+#[cfg(feature = "csv")]
+pub use csv::Csv;
 pub use for_each::Ignore;
 pub use handle::Handle;
+#[cfg(feature = "async")]
+pub(crate) use iter::drop_caught;
 pub use iter::{FlowIter, IntoIter};
 pub use job::{Job, Jobs, run};
+#[cfg(feature = "json")]
+pub use json::Json;
+pub use lines::Lines;
 pub use minmax::MinMax;
+pub use write::{Destination, Encoder, Written};
 
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
 use crate::kernel::culprit::{caught, guarded};
@@ -112,6 +130,15 @@ pub trait Part<T>: Send {
     #[inline(always)]
     fn write_all<I: Iterator<Item = T>>(&mut self, mut events: I) -> Result<(), BoxError> {
         events.try_for_each(|event| self.write(event))
+    }
+
+    /// The instance has nothing to do for now: hands over what it has buffered, where somebody may
+    /// wait for it. Nothing by default.
+    ///
+    /// # Errors
+    /// An error fails the run with [`ErrorKind::Sink`].
+    fn quiet(&mut self) -> Result<(), BoxError> {
+        Ok(())
     }
 
     /// What follows comes from the source's position `start` on, where the flow has one order.
@@ -229,6 +256,7 @@ impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
     }
 
     fn quiet(&mut self, _now: u64) -> Option<u64> {
+        self.write(Part::quiet);
         None
     }
 

@@ -9,7 +9,7 @@ use crate::runtime::task::TaskRef;
 use std::sync::Arc;
 
 /// Adds the claiming stage's edge and the feeding stage to the outline.
-pub(super) fn describe(stage: &StageOptions, feeders: usize, site: Site, outline: &mut Outline) {
+pub(crate) fn describe(stage: &StageOptions, feeders: usize, site: Site, outline: &mut Outline) {
     outline.spread_over_workers();
     outline.edge_from(&StageOptions::default(), "claimed", stage.edge());
     outline.instances(feeders);
@@ -17,7 +17,7 @@ pub(super) fn describe(stage: &StageOptions, feeders: usize, site: Site, outline
 }
 
 /// Builds the feeding stage, one instance per input, and the stage that claims what they feed.
-pub(super) fn build<'env, T, I, M>(
+pub(crate) fn build<'env, T, I, M>(
     inputs: impl FnOnce(&Pool<T>) -> Vec<I>,
     site: Site,
     options: StageOptions,
@@ -32,7 +32,7 @@ pub(super) fn build<'env, T, I, M>(
 }
 
 /// As [`build`], with another input in place of [`FromPool`].
-pub(super) fn build_with<'env, T, I, M, C>(
+pub(crate) fn build_with<'env, T, I, M, C>(
     inputs: impl FnOnce(&Pool<T>) -> Vec<I>,
     site: Site,
     options: StageOptions,

@@ -4,7 +4,7 @@
 
 mod channel;
 mod cursor;
-mod feed;
+pub(crate) mod feed;
 mod files;
 mod iter;
 mod producer;

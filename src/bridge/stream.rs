@@ -1,0 +1,326 @@
+//! Streams as sources, and flows as streams; with the feature `async`.
+//!
+//! A stream's waker is a task of the run: where the stream has nothing the task waits as any other,
+//! and whoever wakes the stream wakes the task. The other way round, what a flow's reader sleeps on
+//! is the waker of whoever polls. Nothing polls in a loop, and no runtime is needed.
+
+use crate::error::{ErrorKind, FlowError, Site};
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Make, Push};
+use crate::ops::{ByReference, Flow, Node, Sequenced};
+use crate::plan::{Builder, Outline, StageOptions};
+use crate::runtime::core::{Cx, Phase};
+use crate::runtime::edge::{Received, Receiver};
+use crate::runtime::pool::IntoPool;
+use crate::runtime::stage::{Input, Pull};
+use crate::runtime::task::TaskRef;
+use crate::runtime::worker::{Owned, Run, Spawn, Steps};
+use crate::sink::drop_caught;
+use crate::source::feed;
+use futures_util::Stream;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+impl Flow {
+    /// The items of a stream, in its order. With the feature `async`.
+    ///
+    /// A thread of its own polls the stream, outside of any runtime, and sleeps until the stream
+    /// wakes it: a stream that needs its runtime in order to be polled, and not only to be made, is
+    /// better sent into a channel by a task there. It is polled only while there is demand. A run
+    /// that ends, for whatever reason, does not wait for the next item, and drops the stream. A
+    /// stream that has nothing and has kept no waker can never go on: that is
+    /// [`ErrorKind::Stalled`].
+    ///
+    /// ```
+    /// use flow::Flow;
+    /// use futures_util::stream;
+    ///
+    /// let numbers = stream::iter(1..=3u64);
+    /// assert_eq!(Flow::from_stream(numbers).map(|x| x * x).sum::<u64>()?, 14);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn from_stream<S>(stream: S) -> Flow<FromStream<S>>
+    where
+        S: Stream<Item: Send> + Send,
+    {
+        Flow::of(FromStream { stream, site: Site::here("from_stream") })
+    }
+}
+
+/// The items of a stream.
+#[derive(Clone)]
+pub struct FromStream<S> {
+    stream: S,
+    site: Site,
+}
+
+impl<S> fmt::Debug for FromStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FromStream")
+    }
+}
+
+impl<S: Stream<Item: Send> + Send> Sequenced for FromStream<S> {}
+
+impl<S: Stream<Item: Send> + Send> Node for FromStream<S> {
+    type Item = S::Item;
+    type Lending = ByReference;
+
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        feed::describe(stage, 1, self.site, outline);
+    }
+
+    fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<S::Item>> + 'env,
+    {
+        let site = self.site;
+        let input = Polled { stream: Some(Box::pin(self.stream)), site };
+        feed::build(|_| vec![input], site, stage, builder, make);
+    }
+}
+
+struct Polled<S> {
+    /// Until it has ended.
+    stream: Option<Pin<Box<S>>>,
+    site: Site,
+}
+
+impl<S: Stream<Item: Send> + Send> Input<IntoPool<S::Item>> for Polled<S> {
+    fn pull(&mut self, pool: &mut IntoPool<S::Item>, room: usize, cx: &mut Cx<'_>) -> Pull {
+        let Some(stream) = &mut self.stream else {
+            return Pull::End;
+        };
+        if cx.core.phase() != Phase::Running {
+            return Pull::End;
+        }
+        if cx.task.home().is_none() && cx.core.own_threads_allowed {
+            return Pull::Blocks;
+        }
+        let waker = Alarm::waker(cx.task);
+        let mut context = Context::from_waker(&waker);
+        for pulled in 0..room {
+            let polled = match cx.core.phase() {
+                Phase::Running => guarded(&self.site, || stream.as_mut().poll_next(&mut context)),
+                _ => return Pull::Some(pulled),
+            };
+            match polled {
+                Poll::Ready(Some(event)) => pool.push(event),
+                Poll::Ready(None) => {
+                    self.stream = None;
+                    return Pull::Some(pulled);
+                }
+                Poll::Pending if pulled > 0 => return Pull::Some(pulled),
+                Poll::Pending => return Pull::Wait,
+            }
+        }
+        Pull::Some(room)
+    }
+}
+
+/// A waker that wakes a task. While somebody holds it the run can still move.
+struct Alarm(TaskRef);
+
+impl Alarm {
+    fn waker(task: &TaskRef) -> Waker {
+        task.core().outside_enters();
+        Waker::from(Arc::new(Alarm(task.clone())))
+    }
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.0.core().outside_leaves();
+    }
+}
+
+impl<N: Node + 'static> Flow<N> {
+    /// Reads the results as a stream, as they come; a failure is its last item. With the feature
+    /// `async`.
+    ///
+    /// The first poll starts the run, on threads of its own: polling runs none of the flow's
+    /// closures. While nobody polls, workers go on until the demand of the last edge is used up
+    /// ([`max_demand`](Flow::max_demand)). Dropping the stream ends the run and waits for what its
+    /// threads are doing: a closure that is running, a pending `next` of an iterator. A closure that
+    /// waits for the thread which drops the stream never comes to its end.
+    ///
+    /// A run on [`Executor::simulation`](crate::Executor::simulation) has no threads: it is run by
+    /// polling.
+    ///
+    /// ```
+    /// use flow::{Flow, FlowError};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// async fn squares() -> Result<Vec<u64>, FlowError> {
+    ///     Flow::from_range(1..4u64).map(|x| x * x).ordered().into_stream().try_collect().await
+    /// }
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # assert_eq!(runtime.block_on(squares())?, [1, 4, 9]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn into_stream(self) -> FlowStream<N::Item> {
+        let (reading, failure) = match self.compile_for_poller(Site::here("into_stream")) {
+            Ok((run, receiver)) => {
+                let threads = Owned::new(Arc::new(run));
+                (Some(Reading { receiver, threads, batch: None, started: false }), None)
+            }
+            Err(refused) => (None, Some(refused)),
+        };
+        FlowStream { reading, at_hand: VecDeque::new(), failure }
+    }
+}
+
+/// The results of a flow as they come; see [`Flow::into_stream`].
+#[must_use = "a stream does nothing until it is polled"]
+pub struct FlowStream<T> {
+    /// Until the run has ended.
+    reading: Option<Reading<T>>,
+    at_hand: VecDeque<T>,
+    failure: Option<FlowError>,
+}
+
+struct Reading<T> {
+    receiver: Receiver<T>,
+    threads: Owned,
+    /// The batch at hand: its producer and its size, for which credit is due when it is read.
+    batch: Option<(usize, usize)>,
+    started: bool,
+}
+
+impl<T> fmt::Debug for FlowStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FlowStream")
+    }
+}
+
+/// What a poller finds.
+enum Found<T> {
+    Batch(Vec<T>),
+    Nothing,
+    End,
+}
+
+impl<T> Reading<T> {
+    fn start(&mut self) {
+        let run = &self.threads.run;
+        if !std::mem::replace(&mut self.started, true)
+            && !run.core.is_simulated()
+            && let Err(error) = self.threads.helper()
+        {
+            let error =
+                FlowError::new(ErrorKind::Source, "no thread could be started").with_source(error);
+            run.core.fail(error);
+        }
+    }
+
+    /// Whoever registered before is woken when there is something after [`Found::Nothing`].
+    fn find(&mut self, spent: Vec<T>) -> Found<T> {
+        let run: &Run<'static> = &self.threads.run;
+        if let Some((input, events)) = self.batch.take() {
+            self.receiver.handled(input, events, spent, false);
+        }
+        loop {
+            // Looked at before the results: what came before the end is read after it, too.
+            let over = run.core.is_over();
+            if run.core.has_failed() {
+                return Found::End;
+            }
+            match self.receiver.receive() {
+                Received::Batch { input, events } => {
+                    self.batch = Some((input, events.len()));
+                    return Found::Batch(events);
+                }
+                Received::End => return Found::End,
+                Received::Nothing if over => return Found::End,
+                Received::Nothing => {}
+            }
+            if run.core.is_simulated() && run.step(&self.threads) {
+                continue;
+            }
+            run.core.reader_sleeps(true);
+            let at_rest = run.core.is_at_rest(1);
+            if self.receiver.inbox().has_messages() || run.core.is_over() {
+                run.core.reader_sleeps(false);
+            } else if at_rest {
+                run.core.fail_if_stalled(1);
+            } else {
+                return Found::Nothing;
+            }
+        }
+    }
+
+    /// Ends the run and waits for its threads.
+    fn close(self, unread: VecDeque<T>) -> Option<FlowError> {
+        let Reading { receiver, threads, .. } = self;
+        threads.run.core.cancel();
+        threads.join();
+        drop_caught((receiver, unread), &threads.run);
+        threads.run.finish().err()
+    }
+}
+
+impl<T> FlowStream<T> {
+    fn close(&mut self) {
+        if let Some(reading) = self.reading.take() {
+            self.failure = reading.close(std::mem::take(&mut self.at_hand));
+        }
+    }
+}
+
+// Nothing in it is pinned.
+impl<T> Unpin for FlowStream<T> {}
+
+impl<T> Stream for FlowStream<T> {
+    type Item = Result<T, FlowError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if let Some(event) = this.at_hand.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            let Some(reading) = &mut this.reading else {
+                return Poll::Ready(this.failure.take().map(Err));
+            };
+            let core = &reading.threads.run.core;
+            core.poller.register(cx.waker());
+            core.reader_sleeps(false);
+            reading.start();
+            match reading.find(Vec::from(std::mem::take(&mut this.at_hand))) {
+                Found::Batch(events) => this.at_hand = VecDeque::from(events),
+                Found::End => this.close(),
+                Found::Nothing => {
+                    let run: &Run<'static> = &reading.threads.run;
+                    if run.core.is_simulated() {
+                        // Nobody else runs it: virtual time goes on, or something outside has to.
+                        run.wait(&|| false);
+                        cx.waker().wake_by_ref();
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl<T> Drop for FlowStream<T> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
