@@ -89,8 +89,8 @@ pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
     meter::{EdgeMetrics, Meter, Metrics, StageMetrics},
     ops::{
-        BoxFlow, Emitter, Flow, Keyed, KeyedEach, Keys, Node, PaneInfo, Partitioned, Reduction,
-        Sequenced,
+        BoxFlow, Emitter, Flow, Key, Keyed, KeyedEach, Keys, Node, PaneInfo, Partitioned,
+        Reduction, Sequenced,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{Collect, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, Part, Sink, run},

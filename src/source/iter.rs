@@ -72,6 +72,7 @@ pub struct FromIter<I, S> {
     sources: PhantomData<S>,
 }
 
+#[diagnostic::do_not_recommend]
 impl<I: Iterator<Item: Send> + Send> Sequenced for FromIter<I, One> {}
 
 impl<I: Iterator<Item: Send> + Send, S: Send> Node for FromIter<I, S> {

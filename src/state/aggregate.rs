@@ -57,6 +57,11 @@ use std::ops::AddAssign;
 ///
 /// Cost: one `add` per event, and one `merge` for each time the key leaves a source instance.
 /// Accumulators lie in tables beside their keys, so they should be small.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an aggregator of `{T}`",
+    label = "the closure gives an aggregator, or a tuple of up to eight",
+    note = "make aggregators of what the closure is given: `|a| (a.count(), a.max(|event| event.size))`"
+)]
 pub trait Aggregator<T>: Send + Sync {
     /// What is kept for each key (and window).
     type Acc: Send;

@@ -90,6 +90,7 @@ impl<N, X, I, F, A> fmt::Debug for KeyedFold<N, X, I, F, A> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N, X, I, F, A> Partitioned for KeyedFold<N, X, I, F, A> where Self: Node {}
 
 impl<N, X, I, F, A> Node for KeyedFold<N, X, I, F, A>

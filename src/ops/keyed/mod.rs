@@ -20,4 +20,4 @@ mod key;
 mod merge;
 
 pub use each::{KeyedEach, Keys};
-pub use key::Keyed;
+pub use key::{Key, Keyed};
