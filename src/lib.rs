@@ -103,7 +103,7 @@ pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
     meter::{EdgeMetrics, Meter, Metrics, StageMetrics},
     ops::{
-        BoxFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow, Keyed,
+        BoxFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow, Key, Keyed,
         KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction, Retry,
         Sequenced,
     },

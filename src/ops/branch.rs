@@ -215,6 +215,7 @@ impl<N: Node, D: Divide<N::Item>, T> fmt::Debug for Branch<N, D, T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Single, D: Divide<N::Item>, T: Send> Sequenced for Branch<N, D, T> {}
 
 impl<N: Node, D: Divide<N::Item>, T: Send> Node for Branch<N, D, T> {

@@ -40,7 +40,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn partition(self) -> Flow<Exchange<N, ByHash>>
     where
-        N::Item: Hash,
+        N::Item: Routable,
     {
         self.exchange(Site::here("partition"), "by hash", ByHash(RoutingHash::default()))
     }
@@ -63,7 +63,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn partition_by<Key, F>(self, key: F) -> Flow<Exchange<N, ByKey<F>>>
     where
-        Key: Hash,
+        Key: Routable,
         F: Fn(&N::Item) -> Key + Send + Sync,
     {
         self.exchange(Site::here("partition_by"), "by key", ByKey(key, RoutingHash::default()))
@@ -103,6 +103,17 @@ impl<N: Node> Flow<N> {
         self.across(|up, up_stage| Exchange { up, up_stage, route: Arc::new(route), routing, site })
     }
 }
+
+/// What can be hashed for its partition: whatever is `Hash`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no hash to find its partition by",
+    label = "partitions are found by `Hash`",
+    note = "derive `Hash` for a type of your own, route by another key with `partition_by(|event| ..)`, or by an index with `partition_with(..)`"
+)]
+pub trait Routable: Hash {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Hash + ?Sized> Routable for T {}
 
 /// How an event finds its partition.
 pub trait Route<T>: Send + Sync {
@@ -185,6 +196,7 @@ impl<N, R> fmt::Debug for Exchange<N, R> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Node, R: Route<N::Item>> Partitioned for Exchange<N, R> {}
 
 impl<N: Node, R: Route<N::Item>> Node for Exchange<N, R> {

@@ -311,10 +311,13 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Sequenced, F, U> Sequenced for FlatMapEmit<N, F, U> where Self: Node {}
 
+#[diagnostic::do_not_recommend]
 impl<N: super::Single, F, U> super::Single for FlatMapEmit<N, F, U> where Self: Node {}
 
+#[diagnostic::do_not_recommend]
 impl<N: super::Partitioned, F, U> super::Partitioned for FlatMapEmit<N, F, U> where Self: Node {}
 
 struct EmitMake<F, U, M> {

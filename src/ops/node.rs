@@ -185,10 +185,13 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Partitioned, S> Partitioned for Then<N, S> where Then<N, S>: Node {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Sequenced, S: KeepsOrder> Sequenced for Then<N, S> where Then<N, S>: Node {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Single, S: KeepsOrder> Single for Then<N, S> where Then<N, S>: Node {}
 
 /// A per-event operator that leaves its events in their order.

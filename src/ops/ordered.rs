@@ -60,8 +60,10 @@ pub struct Ordered<N> {
     site: Site,
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Sequenced> Sequenced for Ordered<N> {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Sequenced> Single for Ordered<N> {}
 
 impl<N> Ordered<N> {

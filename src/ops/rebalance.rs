@@ -51,6 +51,7 @@ impl<N, const ONE: bool> fmt::Debug for Rebalance<N, ONE> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Single> Sequenced for Rebalance<N> {}
 
 impl<N: Node, const ONE: bool> Node for Rebalance<N, ONE> {

@@ -104,7 +104,7 @@ where
     #[track_caller]
     pub fn emit_items(self) -> Flow<Then<N, Reduce<I, F, Items, N::Item, A, A>>>
     where
-        A: IntoIterator<Item: Send, IntoIter: Send>,
+        A: Emits,
     {
         self.emitting(Items)
     }
@@ -162,7 +162,7 @@ where
     #[track_caller]
     pub fn on_trigger<E, G>(self, f: G) -> Flow<Then<N, Reduce<I, F, OnTrigger<G>, N::Item, A, E>>>
     where
-        E: IntoIterator<Item: Send, IntoIter: Send>,
+        E: Emits,
         G: Fn(&mut A, &PaneInfo) -> E + Send + Sync,
     {
         self.emitting(OnTrigger(Arc::new(f)))
@@ -212,6 +212,17 @@ type States<N, I, F, A> = Then<N, Whole<I, F, <N as Node>::Item, A>>;
 type Whole<I, F, T, A> = Reduce<I, F, State, T, A, std::iter::Once<A>>;
 /// The accumulators of a reduction, merged.
 type Merged<N, I, F, A, B, J, G> = Then<Rebalance<States<N, I, F, A>, true>, Whole<J, G, A, B>>;
+
+/// What has items to be emitted: whatever is `IntoIterator`, with what workers can take over.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no items to emit",
+    label = "what is emitted must be a collection, an `Option` or an iterator of what is `Send`",
+    note = "`emit_state()` emits the accumulator as one event; `on_trigger` gives `Some(event)` for one and `None` for none"
+)]
+pub trait Emits: IntoIterator<Item: Send, IntoIter: Send> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: IntoIterator<Item: Send, IntoIter: Send>> Emits for E {}
 
 /// What is emitted when an accumulator fires.
 pub trait Emission<A>: Clone + Send + Sync {

@@ -92,6 +92,7 @@ impl<N: Node> Flow<N> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, F: Fn(T) + Send + Sync> Sink<T> for F {
     type Part = Called<F>;
     type Output = ();

@@ -80,6 +80,12 @@ impl<N: Node, S: Sink<N::Item>> Job<N, S> {
 }
 
 /// Jobs that are run together: one, or a tuple of up to eight.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job",
+    label = "only jobs can be run together",
+    note = "a job is a flow with its sink: end each flow with `.to(sink)`, such as `.to(Collect::<Vec<_>>::new())`",
+    note = "up to eight jobs are run as a tuple; tuples may be nested"
+)]
 pub trait Jobs: Sized {
     /// What they give together.
     type Output;

@@ -90,6 +90,11 @@ use std::sync::{Arc, Mutex};
 /// assert_eq!(longest.as_deref(), Some("long line"));
 /// # Ok::<(), flow::FlowError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a sink for events of type `{T}`",
+    label = "not a `Sink<{T}>`",
+    note = "use `collect()` for a collection, a closure `|event| ..` that returns nothing, or implement `flow::Sink`"
+)]
 pub trait Sink<T>: Send + Sync {
     /// What each instance writes into.
     type Part: Part<T>;
@@ -115,6 +120,11 @@ pub trait Sink<T>: Send + Sync {
 }
 
 /// One instance's part of a [`Sink`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a part of a sink for events of type `{T}`",
+    label = "not a `Part<{T}>`",
+    note = "a sink's `Part` is what one instance writes into: implement `flow::Part` for it"
+)]
 pub trait Part<T>: Send {
     /// Takes one event.
     ///

@@ -35,6 +35,7 @@ pub struct FromChannel<T> {
     site: Site,
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Send> Sequenced for FromChannel<T> {}
 
 impl<T: Send> Node for FromChannel<T> {

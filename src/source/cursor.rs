@@ -58,6 +58,11 @@ pub struct FromRange<T> {
 }
 
 /// Integers that a range can be made of.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an integer that a range can be made of",
+    label = "`from_range` takes integers",
+    note = "map from integers: `from_range(0..10).map(|i| i as f64 / 10.0)`; any iterator goes into `from_iter`"
+)]
 pub trait Integer: Copy + Send + Sync {
     /// How many there are from `start` to `end`; 0 where `end` is not above `start`.
     ///
@@ -90,7 +95,9 @@ macro_rules! integers {
 
 integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 
+#[diagnostic::do_not_recommend]
 impl<T: Sync> Sequenced for FromSlice<'_, T> {}
+#[diagnostic::do_not_recommend]
 impl<T: Integer> Sequenced for FromRange<T> {}
 
 impl<'a, T: Sync> Node for FromSlice<'a, T> {

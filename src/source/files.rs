@@ -213,6 +213,7 @@ impl<R: Read + Send> NextBlock for OpenReader<R> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: BlockSource> Sequenced for TextLines<S> {}
 
 impl<S: BlockSource> Node for TextLines<S> {
@@ -421,6 +422,7 @@ pub struct FromReader<R> {
     site: Site,
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Read + Send> Sequenced for FromReader<R> {}
 
 impl<R: Read + Send> Node for FromReader<R> {

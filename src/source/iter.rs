@@ -86,6 +86,7 @@ pub struct FromIter<I, S> {
     sources: PhantomData<S>,
 }
 
+#[diagnostic::do_not_recommend]
 impl<I: Iterator<Item: Send> + Send> Sequenced for FromIter<I, One> {}
 
 impl<I: Iterator<Item: Send> + Send, S: Sources> Node for FromIter<I, S> {

@@ -39,6 +39,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// assert_eq!(first, [0, 1, 2, 3, 4]);
 /// # Ok::<(), flow::FlowError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a producer",
+    label = "`from_stages` asks producers by demand",
+    note = "implement `flow::Producer` for it; `from_iter` and `from_iters` take iterators"
+)]
 pub trait Producer: Send {
     /// What it produces.
     type Item: Send;

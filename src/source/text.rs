@@ -54,6 +54,7 @@ impl<L: ?Sized> fmt::Debug for FromText<'_, L> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<L: Cut + ?Sized> Sequenced for FromText<'_, L> {}
 
 impl<'a, L: Cut + ?Sized> Node for FromText<'a, L> {

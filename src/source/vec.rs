@@ -32,6 +32,7 @@ pub struct FromVec<T> {
     site: Site,
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Send> Sequenced for FromVec<T> {}
 
 impl<T: Send> Node for FromVec<T> {

@@ -30,6 +30,11 @@ use std::ops::Deref;
 /// let owned: String = <str as Lend>::into_owned(stored);
 /// assert_eq!(owned, "word");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be lent as a key",
+    label = "a lent key is `str`, `[u8]`, or `Clone`, `Hash`, `Eq` and `Send`",
+    note = "derive `Clone, PartialEq, Eq, Hash` for a type of your own; `key_by` takes a computed key, without `Clone`"
+)]
 pub trait Lend: Hash + Eq {
     /// How state holds the key. Its equality must agree with that of the key.
     type Stored: Eq + Send;
@@ -50,6 +55,7 @@ pub trait Lend: Hash + Eq {
     fn lend(stored: &Self::Stored) -> &Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: Clone + Hash + Eq + Send> Lend for K {
     type Stored = K;
     type Owned = K;

@@ -12,6 +12,11 @@ pub(crate) use sealed::Cut;
 ///
 /// The lines are `&str` for `str` and `String`, and `&[u8]` for everything made
 /// of bytes. This trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not text",
+    label = "`from_text` takes a reference to text or bytes",
+    note = "`from_files` takes paths, `from_reader` and `from_lines` take readers, `from_vec` takes lines"
+)]
 pub trait Text: sealed::Sealed {
     /// What a reference to one line points to: `str` or `[u8]`.
     type Line: sealed::Cut + fmt::Debug + ?Sized;

@@ -124,6 +124,7 @@ impl<N, X, A> fmt::Debug for KeyedAggregate<N, X, A> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Node, X: KeyOf<N::Item>, A: Aggregator<N::Item>> Partitioned for KeyedAggregate<N, X, A> {}
 
 impl<N: Node, X: KeyOf<N::Item>, A: Aggregator<N::Item>> Node for KeyedAggregate<N, X, A> {

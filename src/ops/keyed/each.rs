@@ -120,6 +120,7 @@ impl<N, K: ?Sized, F> fmt::Debug for CountEach<N, K, F> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N, K: ?Sized, F> Partitioned for CountEach<N, K, F> where Self: Node {}
 
 impl<N, K, F> Node for CountEach<N, K, F>

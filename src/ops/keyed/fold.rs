@@ -122,6 +122,7 @@ impl<N, X, G> fmt::Debug for KeyedFold<N, X, G> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N, X, G> Partitioned for KeyedFold<N, X, G> where Self: Node {}
 
 impl<N, X, G> Node for KeyedFold<N, X, G>

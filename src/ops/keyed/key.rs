@@ -26,7 +26,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn key_by<K, F>(self, key: F) -> Keyed<N, ByKeyFn<F>>
     where
-        K: Hash + Eq + Send,
+        K: Key,
         F: Fn(&N::Item) -> K + Send + Sync,
     {
         self.keyed(Site::here("key_by"), ByKeyFn(key))
@@ -100,6 +100,18 @@ impl<N: Node, X> fmt::Debug for Keyed<N, X> {
     }
 }
 
+/// What can be a key: whatever is hashed, compared for equality, and can be sent between workers.
+/// Every such type is one; there is nothing to implement.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key",
+    label = "a key must be `Hash`, `Eq` and `Send`",
+    note = "derive `PartialEq, Eq, Hash` for a type of your own; of a float take `to_bits()` or a rounded integer"
+)]
+pub trait Key: Hash + Eq + Send {}
+
+#[diagnostic::do_not_recommend]
+impl<K: Hash + Eq + Send> Key for K {}
+
 /// How an event gets its key, how the key is stored and what comes out of it.
 pub trait KeyOf<T>: Send + Sync {
     /// The key as tables keep it.
@@ -141,7 +153,7 @@ pub struct ByKeyFn<F>(pub(super) F);
 
 impl<T, K, F> KeyOf<T> for ByKeyFn<F>
 where
-    K: Hash + Eq + Send,
+    K: Key,
     F: Fn(&T) -> K + Send + Sync,
 {
     type Stored = K;

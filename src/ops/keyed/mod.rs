@@ -25,4 +25,4 @@ mod pre;
 mod summary;
 
 pub use each::{KeyedEach, Keys};
-pub use key::Keyed;
+pub use key::{Key, Keyed};

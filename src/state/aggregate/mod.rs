@@ -117,6 +117,11 @@ pub(crate) use sequence::{First, Last, ReduceWith};
 /// flow::Flow::from_vec(values).key_by(|e| e.0).aggregate(|_| Smooth).count()?;
 /// # Ok::<(), flow::FlowError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an aggregator of `{T}`",
+    label = "the closure gives an aggregator, or a tuple of up to eight",
+    note = "make aggregators of what the closure is given: `|a| (a.count(), a.max(|event| event.size))`"
+)]
 pub trait Aggregator<T>: Send + Sync {
     /// What is kept for each key (and window).
     type Acc: Send;

@@ -1,0 +1,5 @@
+use flow::Flow;
+
+fn main() {
+    let _ = Flow::from_range(0..10u64).merge(Flow::from_range(0..10u64)).take(2);
+}
