@@ -127,8 +127,10 @@ impl<N, O> fmt::Debug for Sorted<N, O> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Node, O: Order<N::Item>> Sequenced for Sorted<N, O> {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Node, O: Order<N::Item>> Single for Sorted<N, O> {}
 
 impl<N: Node, O: Order<N::Item>> Node for Sorted<N, O> {
