@@ -115,6 +115,34 @@ fn what_is_emitted_at_once_stops_upstream() {
     }
 }
 
+/// What one call emits is held, and gone before the next event is folded.
+#[test]
+fn nothing_is_folded_while_something_is_held() {
+    for executor in executors() {
+        let folded = Counter::default();
+        let counted = folded.clone();
+        let source = Flow::from_range(0..1000u64).stages(1).on(executor.clone());
+        let flow = source.partition().stages(1).reduce_and_emit(
+            || (),
+            move |(), x, out| {
+                counted.up();
+                out.extend(iter::repeat_n(x, 5000));
+            },
+        );
+        let read = in_time(move || {
+            flow.emit_none().with_iter(|mut events| {
+                for taken in 1..=20_000 {
+                    events.next();
+                    // What is taken, what the edge to the reader may hold, and a batch on both sides of it.
+                    let most = (taken + 4096 + 2 * 1024) / 5000 + 1;
+                    assert!(folded.get() <= most, "{} at {taken} on {executor:?}", folded.get());
+                }
+            })
+        });
+        read.unwrap();
+    }
+}
+
 /// An event comes out when its key is seen first, not when the input ends.
 #[test]
 fn unique_gives_what_is_new_at_once() {

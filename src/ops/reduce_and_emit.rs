@@ -262,6 +262,9 @@ where
             if !self.emitted.is_empty() {
                 return;
             }
+            if next.closed() {
+                return self.waiting.clear();
+            }
             match self.waiting.pop_front() {
                 Some(event) => self.fold(event),
                 None => return,
