@@ -133,7 +133,7 @@ fn aggregates_are_those_of_a_map() {
 fn reductions_emit_in_order() {
     holds(200, |setup, events, k| {
         // Now and then many at once.
-        let many = |x: u64| if x % 17 == 0 { k as u64 % 400 } else { x % 3 };
+        let many = |x: u64| if x.is_multiple_of(17) { k as u64 % 400 } else { x % 3 };
         let flow = setup.demand(source(setup, events).stages(1).partition()).stages(1);
         let flow = flow.reduce_and_emit(
             || 0u64,

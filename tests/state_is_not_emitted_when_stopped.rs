@@ -130,7 +130,7 @@ fn nothing_is_folded_while_something_is_held() {
             },
         );
         let read = in_time(move || {
-            flow.emit_none().with_iter(|mut events| {
+            flow.emit_none().with_iter(|events| {
                 for taken in 1..=20_000 {
                     events.next();
                     // What is taken, what the edge to the reader may hold, and a batch on both sides of it.
