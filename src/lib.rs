@@ -32,6 +32,8 @@
 //! - [`partition`](Flow::partition) and [`reduce`](Flow::reduce) keep one accumulator per partition;
 //!   [`key_by`](Flow::key_by), [`key_by_ref`](Flow::key_by_ref) and [`key_each`](Flow::key_each) give a
 //!   [`Keyed`] flow, whose verbs keep one per key.
+//! - Of all events: [`unique`](Flow::unique), [`group_by`](Flow::group_by), [`sorted`](Flow::sorted),
+//!   [`k_smallest`](Flow::k_smallest) and their kin.
 //! - Order: a flow of one source and per-event operators is [`Sequenced`]. [`ordered`](Flow::ordered)
 //!   keeps the source's order over parallel instances, [`take`](Flow::take) needs it.
 //! - Terminals: [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`count`](Flow::count), …;

@@ -113,6 +113,10 @@ fn flows_of_any_operators_can_be_sent() {
     assert_eq!(reduced.count().unwrap(), 100);
     let counted = sent(numbers().key_by(|x| x % 3).aggregate(|a| (a.count(), a.max(|x| *x))));
     assert_eq!(counted.count().unwrap(), 3);
+    let cells = || sent(numbers().map(|x| (x, Cell::new(x))));
+    assert_eq!(sent(cells().group_by(|x| x.0 % 3)).count().unwrap(), 3);
+    assert_eq!(sent(cells().unique_by(|x| x.0 % 3)).count().unwrap(), 3);
+    assert_eq!(sent(cells().sorted_by_key(|x| x.0 % 3)).count().unwrap(), 100);
     let ordered = sent(sent(numbers().ordered()).take(5));
     assert_eq!(ordered.count().unwrap(), 5);
     let iter = sent(Flow::from_iter(0..10u64)).into_iter();

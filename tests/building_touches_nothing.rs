@@ -156,6 +156,10 @@ fn closures_of_operators_are_not_called() {
     look_at(numbers().take(3));
     look_at(numbers().take_any(3));
     look_at(numbers().boxed());
+    look_at(numbers().unique_by(|x| never::<_, u64>(x)));
+    look_at(numbers().sorted_by(|x, _| never(x)));
+    look_at(numbers().sorted_by_key(|x| never::<_, u64>(x)));
+    look_at(numbers().k_largest_by(2, |x, _| never(x)));
 }
 
 #[test]
@@ -168,6 +172,11 @@ fn closures_of_partitions_are_not_called() {
     look_at(partitions().reduce(|| never::<_, u64>(()), |_, _| ()).emit_state());
     look_at(partitions().reduce(|| Untouchable, |_, x| never(x)).emit_items());
     look_at(partitions().reduce(|| 0, |_, _| ()).on_trigger(|acc, _| never::<_, Vec<u64>>(acc)));
+    look_at(partitions().reduce(|| 0, |_, _| ()).emit_none());
+    let reduction = partitions()
+        .reduce_and_emit(|| never::<_, u64>(()), |_, x, _: &mut flow::Emitter<'_, u64>| never(x));
+    assert!(!format!("{reduction:?}").is_empty());
+    look_at(reduction.emit_state());
     let reduction = partitions().reduce(|| never::<_, u64>(()), |_, _| ());
     assert!(!format!("{reduction:?}").is_empty());
 }
@@ -180,6 +189,11 @@ fn closures_of_keyed_verbs_are_not_called() {
     look_at(keyed().sum(|x| never::<_, u64>(x)));
     look_at(keyed().aggregate(|_: Aggregates<u64>| Untouchable));
     look_at(keyed().fold(|| never::<_, u64>(()), |_, x| never(x)));
+    look_at(keyed().min(|x| never::<_, u64>(x)));
+    look_at(keyed().distinct(|x| never::<_, u64>(x)));
+    look_at(keyed().reduce_with(|x, _| never::<_, u64>(x)));
+    look_at(keyed().collect_vec());
+    look_at(Flow::from_range(0..10u64).group_by(|x| never::<_, u64>(x)));
     look_at(Flow::from_vec(vec![String::new()]).key_by_ref::<str, _>(|_| never(())).count());
     let lent = Flow::from_text("a b").key_each::<str>(|line, _| never(line));
     assert!(!format!("{lent:?}").is_empty());

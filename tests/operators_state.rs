@@ -268,16 +268,11 @@ fn reductions_that_emit() {
             equal(sums.iter().map(|x| x - 1_000_000).sum(), mixed(s).iter().sum::<u64>())?;
             same_events(events, mixed(s).into_iter().flat_map(|x| [x; 5]))
         }),
-        case("reduce_and_emit, the state as an event", |s| {
+        case("reduce_and_emit, the state as another event", |s| {
             #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
             enum Event {
                 Big(u64),
                 Count(u32),
-            }
-            impl From<u32> for Event {
-                fn from(count: u32) -> Event {
-                    Event::Count(count)
-                }
             }
             let flow = s.demand(mixed!(s).partition()).stages(1).reduce_and_emit(
                 || 0u32,
@@ -290,7 +285,8 @@ fn reductions_that_emit() {
             );
             let big = mixed(s).into_iter().filter(|x| *x > 300).map(Event::Big);
             let want = big.chain([Event::Count(s.size as u32)]);
-            same_events(flow.emit_state().collect::<Vec<_>>()?, want)
+            let flow = flow.on_trigger(|count, _| Some(Event::Count(*count)));
+            same_events(flow.collect::<Vec<_>>()?, want)
         }),
         case("take_any of what is emitted", |s| {
             let flow = s.stage(mixed!(s).partition());

@@ -3,7 +3,7 @@
 use super::Flow;
 use super::flat_map::{Emitter, hand_on};
 use super::node::{Node, Partitioned, Then};
-use super::reduce::{Emission, Items, Kept, Nothing, OnTrigger, PaneInfo};
+use super::reduce::{Emission, Items, Kept, Nothing, OnTrigger, PaneInfo, State};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Operator, Push, Spec};
@@ -105,16 +105,6 @@ where
         self.emitting(Items)
     }
 
-    /// Emits every accumulator in the end, as one event: as it is where it has the type of the
-    /// events, else converted by `Into`.
-    #[track_caller]
-    pub fn emit_state(self) -> Emitting<N, I, F, IntoEvent<U>, A, iter::Once<U>>
-    where
-        A: Into<U>,
-    {
-        self.emitting(IntoEvent(PhantomData))
-    }
-
     /// Emits what `f` makes of an accumulator when it fires, which it does once, in the end.
     ///
     /// ```
@@ -152,26 +142,18 @@ where
     }
 }
 
-/// The accumulator, as an event.
-pub struct IntoEvent<U>(PhantomData<fn() -> U>);
-
-impl<U> Clone for IntoEvent<U> {
-    fn clone(&self) -> Self {
-        IntoEvent(PhantomData)
-    }
-}
-
-impl<U> fmt::Debug for IntoEvent<U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("IntoEvent")
-    }
-}
-
-impl<A: Into<U>, U> Emission<A> for IntoEvent<U> {
-    type Emitted = iter::Once<U>;
-
-    fn last(&self, acc: A, _pane: &PaneInfo) -> iter::Once<U> {
-        iter::once(acc.into())
+impl<N, I, F, A> EmittingReduction<N, I, F, A, A>
+where
+    N: Partitioned,
+    A: Send,
+    I: Fn() -> A + Send + Sync,
+    F: Fn(&mut A, N::Item, &mut Emitter<'_, A>) + Send + Sync,
+{
+    /// Emits every accumulator in the end, as one event, where it has the type of the events that are
+    /// emitted at once. [`on_trigger`](EmittingReduction::on_trigger) makes an event of another.
+    #[track_caller]
+    pub fn emit_state(self) -> Emitting<N, I, F, State, A, iter::Once<A>> {
+        self.emitting(State)
     }
 }
 
@@ -279,6 +261,9 @@ where
             hand_on(&mut self.emitted, next);
             if !self.emitted.is_empty() {
                 return;
+            }
+            if next.closed() {
+                return self.waiting.clear();
             }
             match self.waiting.pop_front() {
                 Some(event) => self.fold(event),
