@@ -368,6 +368,24 @@ fn try_collect_reads_little_ahead() {
 }
 
 #[test]
+fn try_collect_does_not_wait_for_a_source_that_waits() {
+    for workers in [1, 2, 4] {
+        in_time(move || {
+            let (sender, receiver) = crossbeam_channel::unbounded();
+            [0, 1, 2].into_iter().for_each(|x: u64| sender.send(x).unwrap());
+            let flow = Flow::from_channel(receiver).on(Executor::threads(workers));
+            // One instance waits for the source, one for an hour, and one has seen the error.
+            let parts = flow.partition_with(|x, n| Some(*x as usize % n)).stages(3);
+            let tried = parts.attempt(|x| if *x == 1 { fails(x) } else { Ok(*x) }).retry(hours());
+            let until = tried.map_err(|_| 0).map(|x| if x == Ok(2) { Err(2) } else { x });
+            assert_eq!(until.try_collect::<Vec<_>>().unwrap(), Err(2));
+            drop(sender);
+        });
+    }
+    no_thread_is_left();
+}
+
+#[test]
 fn try_collect_gives_the_first_error_of_the_order() {
     for seed in 0..200 {
         let flow = Flow::from_range(0..500u64).on(Executor::simulation(seed));
