@@ -235,10 +235,8 @@ fn a_stopped_run_tries_no_more() {
             let tried = tried.errors_to(move |letter| kept.lock().unwrap().push(letter));
             let handle = tried.start().unwrap();
             until("one line is full", || is_full(&handle, 4));
-            let meter = Arc::new(handle);
-            meter.stop();
-            until("it ends", || meter.is_finished());
-            let handle = Arc::into_inner(meter).unwrap();
+            handle.stop();
+            until("it ends", || handle.is_finished());
             let metrics = handle.metrics();
             let stage = metrics.stages().last().unwrap();
             // What waited came out with the attempts that were made.

@@ -66,6 +66,18 @@ impl<N, F, U, E, P, O> Flow<Attempt<N, F, U, E, P, O>> {
     /// When it is stopped they are tried no more: they come out at once as letters with the attempts
     /// made so far. When it fails or is cancelled, or nobody wants results any more, they are
     /// dropped, and counted in [`StageMetrics::dropped`](crate::StageMetrics::dropped).
+    ///
+    /// ```
+    /// use flow::{Executor, Flow, Meter, Retry};
+    /// use std::time::Duration;
+    ///
+    /// let (meter, hour) = (Meter::new(), Duration::from_secs(3600));
+    /// let calls = Flow::from_range(0..9u64).attempt(|_| Err::<u64, _>("down"));
+    /// let tried = calls.retry(Retry::exponential(hour).times(3)).observe(&meter);
+    /// assert_eq!(tried.skip_errors().on(Executor::simulation(7)).count()?, 0);
+    /// assert_eq!(meter.metrics().elapsed, 7 * hour);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[track_caller]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.refuse_window(Site::here("retry"), retry);
