@@ -235,10 +235,8 @@ fn a_stopped_run_tries_no_more() {
             let tried = tried.errors_to(move |letter| kept.lock().unwrap().push(letter));
             let handle = tried.start().unwrap();
             until("one line is full", || is_full(&handle, 4));
-            let meter = Arc::new(handle);
-            meter.stop();
-            until("it ends", || meter.is_finished());
-            let handle = Arc::into_inner(meter).unwrap();
+            handle.stop();
+            until("it ends", || handle.is_finished());
             let metrics = handle.metrics();
             let stage = metrics.stages().last().unwrap();
             // What waited came out with the attempts that were made.
@@ -365,6 +363,24 @@ fn try_collect_reads_little_ahead() {
         // What is asked for at once, and what instances have claimed.
         assert!(asked.get() <= 101 + 2 * 32 + 32, "{} on {executor:?}", asked.get());
     }
+}
+
+#[test]
+fn try_collect_does_not_wait_for_a_source_that_waits() {
+    for workers in [1, 2, 4] {
+        in_time(move || {
+            let (sender, receiver) = crossbeam_channel::unbounded();
+            [0, 1, 2].into_iter().for_each(|x: u64| sender.send(x).unwrap());
+            let flow = Flow::from_channel(receiver).on(Executor::threads(workers));
+            // One instance waits for the source, one for an hour, and one has seen the error.
+            let parts = flow.partition_with(|x, n| Some(*x as usize % n)).stages(3);
+            let tried = parts.attempt(|x| if *x == 1 { fails(x) } else { Ok(*x) }).retry(hours());
+            let until = tried.map_err(|_| 0).map(|x| if x == Ok(2) { Err(2) } else { x });
+            assert_eq!(until.try_collect::<Vec<_>>().unwrap(), Err(2));
+            drop(sender);
+        });
+    }
+    no_thread_is_left();
 }
 
 #[test]

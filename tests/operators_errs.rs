@@ -4,12 +4,12 @@
 mod common;
 
 use common::{Check, Setup, case, equal, run_all, same, same_events};
-use flow::{DeadLetter, Delivery, ErrorKind, Flow, FlowError, Meter, Retry};
+use flow::{Collect, DeadLetter, Delivery, ErrorKind, Flow, FlowError, Meter, Retry};
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What events fail with.
@@ -340,6 +340,30 @@ fn attempts() {
                 endless.attempt(|x| if *x == 40 { Err(Bad(40)) } else { tries.sometimes(*x) });
             let tried = tried.retry(Retry::every(SOON)).map_err(|l| l.error);
             equal(tried.try_collect::<Vec<_>>()?, Err(Bad(40)))
+        }),
+        case("retry in the stage that the reader runs", |setup| {
+            let tries = Tries::default();
+            let ordered = numbers!(setup).ordered().in_flight(30);
+            let tried =
+                ordered.attempt(|x| tries.sometimes(*x)).retry(Retry::every(SOON).window(3));
+            let got = tried.ok_or_fail().with_iter(|results| results.collect::<Vec<_>>())?;
+            same(got, setup.numbers().into_iter().map(|x| x * 10))?;
+            let tries = Arc::new(Tries::default());
+            let ordered = numbers!(setup).ordered();
+            let tried = ordered.attempt(move |x| tries.sometimes(*x)).retry(Retry::every(SOON));
+            let got = tried.ok_or_fail().into_iter().collect::<Result<Vec<_>, _>>()?;
+            same(got, setup.numbers().into_iter().map(|x| x * 10))
+        }),
+        case("letters as a flow of their own", |setup| {
+            let tries = Tries::default();
+            let tried = numbers!(setup).attempt(|x| tries.sometimes(*x));
+            let (good, dead) = tried.retry(Retry::every(SOON).times(1)).split_results();
+            let dead = dead.map(|letter| (letter.event, letter.attempts, letter.position));
+            let both = (good.to(Collect::<Vec<_>>::new()), dead.to(Collect::<Vec<_>>::new()));
+            let (good, dead) = flow::run(both)?;
+            let (want, bad) = setup.numbers().into_iter().partition::<Vec<_>, _>(|x| x % 4 < 2);
+            same_events(good, want.into_iter().map(|x| x * 10))?;
+            same_events(dead, bad.into_iter().map(|x| (x, 2, Some(x))))
         }),
         case("several attempts in one stage, read as an iterator", |setup| {
             let (first, second) = (Tries::default(), Tries::default());

@@ -38,13 +38,15 @@ impl<N: Node> Flow<N> {
         self.then(site, FlatMap { f: Arc::new(f), site, types: PhantomData })
     }
 
-    /// Emits the items of every event.
+    /// Emits the items of every event. `Option`s and `Result`s are such events too: what is `None` or
+    /// `Err` is dropped, and not counted; [`skip_errors`](Flow::skip_errors) counts it.
     ///
     /// ```
     /// use flow::Flow;
     ///
     /// let all: Vec<i32> = Flow::from_vec(vec![vec![1, 2], vec![], vec![3]]).flatten().collect()?;
     /// assert_eq!(all, [1, 2, 3]);
+    /// assert_eq!(Flow::from_vec(vec![Some(1), None]).flatten().collect::<Vec<_>>()?, [1]);
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]

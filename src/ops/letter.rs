@@ -8,6 +8,16 @@ use std::panic::Location;
 ///
 /// It is no [`Error`](std::error::Error) itself: where it fails a run, the run's error says what the letter
 /// says, and its `source()` is `error`.
+///
+/// ```
+/// use flow::Flow;
+///
+/// let tried: Vec<_> = Flow::from_vec(vec!["x"]).attempt(|s| s.parse::<u8>()).collect()?;
+/// let letter = tried[0].as_ref().unwrap_err();
+/// assert_eq!((letter.event, letter.attempts, letter.position), ("x", 1, Some(0)));
+/// assert!(letter.to_string().contains("position 0 of the source: invalid digit"));
+/// # Ok::<(), flow::FlowError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeadLetter<T, E> {

@@ -1,6 +1,7 @@
 //! The vocabulary: a lazy, typed tree of nodes behind [`Flow`]. Knows no threads.
 
 mod attempt;
+mod attempting;
 mod batch;
 mod boxed;
 mod branch;

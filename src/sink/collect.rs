@@ -11,7 +11,8 @@ impl<N: Node> Flow<N> {
     /// Collects the events into any collection, also maps, and `Result` or `Option` of one.
     ///
     /// Where the flow has one order (one source, per-event operators) the collection has it too;
-    /// where it is partitioned, events come partition by partition.
+    /// where it is partitioned, events come partition by partition. Into a `Result` it reads to the end;
+    /// [`try_collect`](Flow::try_collect) stops at the first `Err`.
     ///
     /// # Errors
     /// The first cause, if the run fails.
