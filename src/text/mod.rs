@@ -17,8 +17,11 @@ pub(crate) mod expand;
 pub(crate) mod files;
 pub(crate) mod kinds;
 pub(crate) mod lines;
+#[cfg(feature = "csv")]
+pub(crate) mod records;
 mod walk;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -44,11 +47,23 @@ pub(crate) struct Limits {
     pub(crate) block: usize,
     /// The most bytes that a line may have, its line feed not counted.
     pub(crate) line: usize,
+    /// Where a block may end.
+    pub(crate) ends: Ends,
+}
+
+/// What ends what must not be cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ends {
+    /// A line.
+    Lines,
+    /// A CSV record, whose fields are separated by this byte.
+    #[cfg(feature = "csv")]
+    Csv(u8),
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { block: 256 << 10, line: 16 << 20 }
+        Limits { block: 256 << 10, line: 16 << 20, ends: Ends::Lines }
     }
 }
 
@@ -106,7 +121,8 @@ impl fmt::Display for ReadError {
 // The messages include their causes, hence no `source`.
 impl Error for ReadError {}
 
-fn name(input: &Path) -> impl fmt::Display {
+/// How messages call an input.
+pub(crate) fn name(input: &Path) -> Cow<'_, str> {
     if input == Path::new(STDIN) { "standard input".into() } else { input.to_string_lossy() }
 }
 
