@@ -4,7 +4,7 @@ use super::files::{FileSet, OneReader, failed};
 use super::records::{Bad, Decode, Format, Records, bad};
 use crate::error::{FlowError, Site};
 use crate::ops::Flow;
-use crate::text::{self, Block, Ends, Limits};
+use crate::text::{self, Block, Limits};
 use csv::ByteRecord;
 use serde::de::DeserializeOwned;
 use std::io::{Cursor, Read};
@@ -162,7 +162,7 @@ impl<T: DeserializeOwned + Send> Decode for CsvRecords<T> {
     type Decoding = CsvBlock;
 
     fn limits(&mut self, limits: &mut Limits) {
-        limits.ends = Ends::Csv(self.delimiter);
+        limits.delimiter = Some(self.delimiter);
         self.most = limits.line;
     }
 

@@ -14,8 +14,6 @@ use std::sync::Arc;
 
 use memchr::memrchr;
 
-#[cfg(feature = "csv")]
-use super::Ends;
 use super::block::Block;
 #[cfg(feature = "csv")]
 use super::records::RecordEnds;
@@ -48,17 +46,15 @@ pub(crate) struct Blocks<R> {
 
 impl<R: Read> Blocks<R> {
     /// The blocks of `reader`; errors call it `input`.
-    pub(crate) fn new(reader: R, input: Arc<Path>, limits: Limits) -> Self {
-        let limits = Limits { block: limits.block.max(1), line: limits.line.max(1), ..limits };
+    pub(crate) fn new(reader: R, input: Arc<Path>, mut limits: Limits) -> Self {
+        limits.block = limits.block.max(1);
+        limits.line = limits.line.max(1);
         Blocks {
             reader,
             input,
             limits,
             #[cfg(feature = "csv")]
-            records: match limits.ends {
-                Ends::Lines => None,
-                Ends::Csv(delimiter) => Some(RecordEnds::new(delimiter)),
-            },
+            records: limits.delimiter.map(RecordEnds::new),
             buffer: Vec::new(),
             filled: 0,
             searched: 0,

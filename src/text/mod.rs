@@ -47,23 +47,19 @@ pub(crate) struct Limits {
     pub(crate) block: usize,
     /// The most bytes that a line may have, its line feed not counted.
     pub(crate) line: usize,
-    /// Where a block may end.
-    pub(crate) ends: Ends,
-}
-
-/// What ends what must not be cut.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ends {
-    /// A line.
-    Lines,
-    /// A CSV record, whose fields are separated by this byte.
+    /// What separates the fields of CSV records, where blocks end as these do and not as lines do.
     #[cfg(feature = "csv")]
-    Csv(u8),
+    pub(crate) delimiter: Option<u8>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { block: 256 << 10, line: 16 << 20, ends: Ends::Lines }
+        Limits {
+            block: 256 << 10,
+            line: 16 << 20,
+            #[cfg(feature = "csv")]
+            delimiter: None,
+        }
     }
 }
 
