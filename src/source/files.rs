@@ -98,7 +98,7 @@ impl<S> Flow<TextLines<S>> {
     }
 }
 
-fn failed(error: ReadError, site: Site) -> FlowError {
+pub(super) fn failed(error: ReadError, site: Site) -> FlowError {
     FlowError::new(ErrorKind::Source, error.to_string()).with_site(site)
 }
 
@@ -150,7 +150,7 @@ pub trait NextBlock: Send {
 
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct LineLimits(Limits);
+pub struct LineLimits(pub(super) Limits);
 
 #[doc(hidden)]
 #[derive(Debug)]
@@ -167,6 +167,20 @@ pub struct FileSet(Vec<text::Input>);
 /// One reader.
 #[derive(Clone, Debug)]
 pub struct OneReader<R>(R);
+
+#[cfg(any(feature = "csv", feature = "json"))]
+impl FileSet {
+    pub(super) fn of(inputs: Vec<text::Input>) -> Self {
+        FileSet(inputs)
+    }
+}
+
+#[cfg(any(feature = "csv", feature = "json"))]
+impl<R> OneReader<R> {
+    pub(super) fn of(reader: R) -> Self {
+        OneReader(reader)
+    }
+}
 
 impl BlockSource for FileSet {
     type Open = OpenFiles;
@@ -235,7 +249,7 @@ impl<S: BlockSource> Node for TextLines<S> {
 
 /// An edge that carries blocks: as many as make up its demand in lines of usual length, but at
 /// least two, so that one is read while another is cut.
-fn blocks_of(mut stage: StageOptions) -> StageOptions {
+pub(super) fn blocks_of(mut stage: StageOptions) -> StageOptions {
     const LINES: usize = 512;
     let edge = stage.edge();
     stage.max_demand = Some((edge.max_demand / LINES).max(2));
@@ -260,7 +274,7 @@ impl<S: BlockSource> Lending<TextLines<S>> for FromBlock {
         let core = builder.core();
         core.bytes_total.fetch_add(total.unwrap_or(0), Ordering::Relaxed);
         let spare = Arc::new(Mutex::new(Vec::new()));
-        let reading = Reading { source, spare: Arc::clone(&spare), site, started: false };
+        let reading = Reading::new(source, |block| block, Arc::clone(&spare), site);
         let stage = blocks_of(stage);
         feed::build_with(
             |_| vec![reading],
@@ -279,18 +293,30 @@ impl<S: BlockSource> Lending<TextLines<S>> for FromBlock {
     }
 }
 
-type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
+pub(super) type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
 
-/// The thread's side: reads blocks.
-struct Reading<S> {
+/// The thread's side: reads blocks, and makes of each what the workers get.
+pub(super) struct Reading<S, W> {
     source: S,
+    wrap: W,
     spare: Spare,
     site: Site,
     started: bool,
 }
 
-impl<S: NextBlock> Input<IntoPool<Block<Vec<u8>>>> for Reading<S> {
-    fn pull(&mut self, pool: &mut IntoPool<Block<Vec<u8>>>, _room: usize, cx: &mut Cx<'_>) -> Pull {
+impl<S, W> Reading<S, W> {
+    pub(super) fn new(source: S, wrap: W, spare: Spare, site: Site) -> Self {
+        Reading { source, wrap, spare, site, started: false }
+    }
+}
+
+impl<S, W, P> Input<IntoPool<P>> for Reading<S, W>
+where
+    S: NextBlock,
+    W: FnMut(Block<Vec<u8>>) -> P + Send,
+    P: Send,
+{
+    fn pull(&mut self, pool: &mut IntoPool<P>, _room: usize, cx: &mut Cx<'_>) -> Pull {
         if cx.core.phase() != Phase::Running {
             return Pull::End;
         }
@@ -305,7 +331,7 @@ impl<S: NextBlock> Input<IntoPool<Block<Vec<u8>>>> for Reading<S> {
         match guarded(&self.site, || source.next(&mut buffer)) {
             Ok(Some(RawBlock(block))) => {
                 cx.core.bytes_read.fetch_add(block.len() as u64, Ordering::Relaxed);
-                pool.push(block);
+                pool.push((self.wrap)(block));
                 Pull::Some(1)
             }
             Ok(None) => Pull::End,

@@ -3,11 +3,17 @@
 //! a user's producers) feeds a pool from which they claim.
 
 mod channel;
+#[cfg(feature = "csv")]
+mod csv;
 mod cursor;
 pub(crate) mod feed;
 mod files;
 mod iter;
+#[cfg(feature = "json")]
+mod json;
 mod producer;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod records;
 mod text;
 mod vec;
 

@@ -39,6 +39,12 @@ impl Block<Vec<u8>> {
     pub(crate) fn len(&self) -> usize {
         self.content.len()
     }
+
+    #[cfg(feature = "csv")]
+    /// All of them.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.content
+    }
 }
 
 impl<C: Text> Block<C> {
@@ -46,13 +52,13 @@ impl<C: Text> Block<C> {
         Block { content, input, place, cursor: Cursor::default() }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "csv", feature = "json"))]
     /// The input's path as given or found; "-" for the standard input.
     pub(crate) fn input(&self) -> &Arc<Path> {
         &self.input
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "csv", feature = "json"))]
     /// Where in the input the block begins.
     pub(crate) fn place(&self) -> Place {
         self.place

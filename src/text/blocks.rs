@@ -15,6 +15,8 @@ use std::sync::Arc;
 use memchr::memrchr;
 
 use super::block::Block;
+#[cfg(feature = "csv")]
+use super::records::RecordEnds;
 use super::{Limits, Place, ReadError};
 
 /// What a read asks for at least, and at first when nothing is known.
@@ -27,6 +29,9 @@ pub(crate) struct Blocks<R> {
     reader: R,
     input: Arc<Path>,
     limits: Limits,
+    /// Where records end, if blocks end there.
+    #[cfg(feature = "csv")]
+    records: Option<RecordEnds>,
     /// The first `filled` bytes count; those before `searched` hold no line feed
     /// that could end a block.
     buffer: Vec<u8>,
@@ -41,12 +46,15 @@ pub(crate) struct Blocks<R> {
 
 impl<R: Read> Blocks<R> {
     /// The blocks of `reader`; errors call it `input`.
-    pub(crate) fn new(reader: R, input: Arc<Path>, limits: Limits) -> Self {
-        let limits = Limits { block: limits.block.max(1), line: limits.line.max(1) };
+    pub(crate) fn new(reader: R, input: Arc<Path>, mut limits: Limits) -> Self {
+        limits.block = limits.block.max(1);
+        limits.line = limits.line.max(1);
         Blocks {
             reader,
             input,
             limits,
+            #[cfg(feature = "csv")]
+            records: limits.delimiter.map(RecordEnds::new),
             buffer: Vec::new(),
             filled: 0,
             searched: 0,
@@ -92,6 +100,18 @@ impl<R: Read> Blocks<R> {
     /// How many bytes of the buffer can leave.
     fn whole_lines(&mut self) -> Result<usize, ReadError> {
         let bytes = &self.buffer[..self.filled];
+        #[cfg(feature = "csv")]
+        if let Some(records) = &mut self.records {
+            let end = records.scan(&bytes[self.searched..]).map(|end| self.searched + end);
+            self.searched = self.filled;
+            return match end {
+                _ if self.ended => Ok(self.filled),
+                // Whoever has the whole ones looks how long they are.
+                Some(end) => Ok(end),
+                None if self.filled > self.limits.line => Err(self.too_long()),
+                None => Ok(0),
+            };
+        }
         let whole = match memrchr(b'\n', &bytes[self.searched..]) {
             _ if self.ended => self.filled,
             Some(at) => self.searched + at + 1,
@@ -100,14 +120,17 @@ impl<R: Read> Blocks<R> {
         self.searched = self.filled;
         match long_line(bytes, self.limits.line) {
             None => Ok(whole),
-            Some(0) => {
-                let (input, place) = (self.input.clone(), self.place);
-                self.end();
-                Err(ReadError::LongLine { input, place, limit: self.limits.line })
-            }
+            Some(0) => Err(self.too_long()),
             // The lines before the long one are good; its turn comes next.
             Some(start) => Ok(start),
         }
+    }
+
+    /// The input ends with what begins where the buffer does.
+    fn too_long(&mut self) -> ReadError {
+        let (input, place) = (self.input.clone(), self.place);
+        self.end();
+        ReadError::LongLine { input, place, limit: self.limits.line }
     }
 
     fn hand_out(&mut self, whole: usize, mut spare: Vec<u8>) -> Block<Vec<u8>> {

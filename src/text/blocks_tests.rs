@@ -49,7 +49,7 @@ impl Read for Parts {
 }
 
 fn blocks<R: Read>(reader: R, block: usize, line: usize) -> Blocks<R> {
-    Blocks::new(reader, Path::new("in").into(), Limits { block, line })
+    Blocks::new(reader, Path::new("in").into(), Limits { block, line, ..Limits::default() })
 }
 
 /// All blocks as text, and the error at the end. Each block must begin where the

@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn files(dir: &Dir, block: usize) -> Files {
-        Files::new(expand([&dir.0]).unwrap(), Limits { block, line: 9 })
+        Files::new(expand([&dir.0]).unwrap(), Limits { block, line: 9, ..Limits::default() })
     }
 
     #[test]

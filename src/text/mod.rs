@@ -17,8 +17,11 @@ pub(crate) mod expand;
 pub(crate) mod files;
 pub(crate) mod kinds;
 pub(crate) mod lines;
+#[cfg(feature = "csv")]
+pub(crate) mod records;
 mod walk;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -44,11 +47,19 @@ pub(crate) struct Limits {
     pub(crate) block: usize,
     /// The most bytes that a line may have, its line feed not counted.
     pub(crate) line: usize,
+    /// What separates the fields of CSV records, where blocks end as these do and not as lines do.
+    #[cfg(feature = "csv")]
+    pub(crate) delimiter: Option<u8>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { block: 256 << 10, line: 16 << 20 }
+        Limits {
+            block: 256 << 10,
+            line: 16 << 20,
+            #[cfg(feature = "csv")]
+            delimiter: None,
+        }
     }
 }
 
@@ -106,7 +117,8 @@ impl fmt::Display for ReadError {
 // The messages include their causes, hence no `source`.
 impl Error for ReadError {}
 
-fn name(input: &Path) -> impl fmt::Display {
+/// How messages call an input.
+pub(crate) fn name(input: &Path) -> Cow<'_, str> {
     if input == Path::new(STDIN) { "standard input".into() } else { input.to_string_lossy() }
 }
 
