@@ -136,7 +136,7 @@ fn a_key_with_a_million_pairs_is_answered_within_the_demand() {
     for (executor, each) in
         [(Executor::threads(1), 1000), (Executor::threads(3), 200), (Executor::simulation(3), 150)]
     {
-        for verb in ["join", "full_join", "cross"] {
+        for (verb, each) in [("join", each), ("full_join", each / 3), ("cross", each / 3)] {
             let lives = Arc::default();
             let side = |many: u64| {
                 let lives = Arc::clone(&lives);

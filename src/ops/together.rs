@@ -2,7 +2,7 @@
 
 use super::Flow;
 use super::exchange::Route;
-use super::junction::{build_two, describe_two};
+use super::junction::{Meeting, build_two, describe_two};
 use super::node::{ByReference, Node, Sequenced, Single};
 use super::ordered::Ordered;
 use crate::error::Site;
@@ -127,9 +127,7 @@ where
         // The reader holds as much as it may of the results of an ordered stage.
         builder.held_by_reader(stage.in_flight(partitions), open.tasks[0].id());
         build_two(
-            site,
-            open,
-            edge(&stage, partitions),
+            Meeting { site, stage: open, edge: edge(&stage, partitions) },
             builder,
             make,
             |_| way.start(),
