@@ -41,6 +41,32 @@ fn the_longer_side_of_a_zip_is_ahead_by_its_demand_only() {
     }
 }
 
+/// How far a source may read ahead where so many are taken, and the edge behind it.
+fn ahead(taken: usize) -> usize {
+    2 * taken.max(2 * std::thread::available_parallelism().map_or(1, usize::from).max(4))
+}
+
+#[test]
+fn both_sides_of_a_zip_know_how_many_are_taken() {
+    let _alone = alone();
+    for executor in executors() {
+        for n in [0, 1, 3, 300] {
+            let (given, on) = (Counter::default(), executor.clone());
+            let counting = given.clone();
+            let taken = in_time(move || {
+                let side = || {
+                    let counting = counting.clone();
+                    Flow::from_iter((0u64..).inspect(move |_| _ = counting.up()))
+                };
+                side().zip(side()).take(n).on(on).count()
+            });
+            assert_eq!(taken.unwrap(), n as u64);
+            let most = 2 * (n + 1 + ahead(n));
+            assert!(given.get() <= most, "{} for {n} on {executor:?}", given.get());
+        }
+    }
+}
+
 #[test]
 fn a_taker_behind_a_join_stops_both_sides() {
     let _alone = alone();
@@ -433,6 +459,8 @@ fn what_cannot_be_is_refused() {
     assert_eq!(refused(flow().cross(flow().max_demand(0))).0, "max_demand");
     let join = flow().key_by(|x| *x).join(flow().key_by(|x| *x));
     assert_eq!(refused(join.build_limit(0)).0, "build_limit");
+    let none = [flow()].into_iter().skip(1);
+    assert_eq!(refused(Flow::merge_all_sorted(none, Ord::cmp)).0, "merge_all_sorted");
 
     // Both inputs from one flow: each of them could wait for the other.
     let two = || flow().split_by(|x| x % 2 == 0);
