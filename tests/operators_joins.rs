@@ -88,6 +88,23 @@ fn in_order() {
             let merged = setup.run(setup.demand(merged));
             same(merged.collect::<Vec<_>>()?, 0..4 * setup.size as u64)
         }),
+        case("merge_all_sorted", |setup| {
+            for flows in [1, 2, 5] {
+                // Equal events come in the order of their flows.
+                let one =
+                    |k| setup.stage(Flow::from_iter(setup.numbers())).map(move |x| (x / 2, k));
+                let merged = Flow::merge_all_sorted((0..flows).map(one), |a, b| a.0.cmp(&b.0));
+                let merged = setup.run(setup.demand(merged)).filter(|x| x.0 % 3 != 1);
+                let numbers = setup.numbers();
+                let all = (0..flows).flat_map(|k| numbers.iter().map(move |x| (x / 2, k)));
+                let want = all.sorted_by_key(|x| x.0).filter(|x| x.0 % 3 != 1);
+                same(merged.collect::<Vec<_>>()?, want)?;
+            }
+            let runs = (0..3u64).map(|k| Flow::from_vec(setup.numbers()).map(move |x| 3 * x + k));
+            let merged = setup.run(setup.demand(Flow::merge_all_sorted(runs, Ord::cmp)));
+            let read = merged.into_iter().collect::<Result<Vec<_>, _>>()?;
+            same(read, 0..3 * setup.size as u64)
+        }),
     ]);
 }
 
@@ -226,7 +243,11 @@ fn by_key() {
             let join = left.full_join(Flow::from_vec(setup.numbers()).key_by(|x| *x));
             let error = setup.stage(join.build_limit(setup.size - 1)).count().unwrap_err();
             equal((error.kind(), error.operator()), (ErrorKind::Limit, Some("full_join")))?;
-            equal(error.to_string().contains(&format!("limit of {}", setup.size - 1)), true)
+            equal(error.to_string().contains(&format!("limit of {}", setup.size - 1)), true)?;
+            // Of equal keys a semi join holds one.
+            let left = numbers!(setup).key_by(|x| x % 2);
+            let semi = left.semi_join(Flow::from_vec(setup.numbers()).key_by(|x| x % 2));
+            equal(setup.stage(semi.build_limit(2)).count()?, setup.size as u64)
         }),
     ]);
 }

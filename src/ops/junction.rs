@@ -27,15 +27,20 @@ pub(super) fn describe_two(
     left(outline);
 }
 
+/// The stage in which two flows meet, and what the edges into it may carry.
+pub(super) struct Meeting {
+    pub(super) site: Site,
+    pub(super) stage: OpenStage,
+    pub(super) edge: EdgeOptions,
+}
+
 /// Builds a stage of two inputs, and then both: the right one first, as they are described.
 ///
 /// All flows pass here that meet in one stage whose inputs wait for each other. A flow that branches
 /// and comes back through both inputs could fill one of its branches while only the other one is
 /// wanted: that is refused.
 pub(super) fn build_two<'env, J, M>(
-    site: Site,
-    stage: OpenStage,
-    edge: EdgeOptions,
+    Meeting { site, stage, edge }: Meeting,
     builder: &mut Builder<'env>,
     make: M,
     junction: impl Fn(&TaskRef) -> J,

@@ -2,12 +2,13 @@
 
 use super::Flow;
 use super::node::Sequenced;
-use super::together::{Together, Way};
+use super::together::{OneByOne, Together, Way};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Push};
 use crate::runtime::junction::{Junction, Wants};
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -55,6 +56,54 @@ impl<N: Sequenced> Flow<N> {
     {
         let site = Site::here("merge_sorted_by");
         self.together(other, site, Merge { compare: Arc::new(compare), site })
+    }
+}
+
+impl Flow {
+    /// Merges any number of flows of one type, which are sorted by `compare`, into one that is
+    /// sorted; of equal events those of an earlier flow come first. Of no flow at all it is refused.
+    ///
+    /// They are merged in pairs, and these again: an event passes as many sequential stages as the
+    /// number of flows can be halved, with one dynamic call per batch and stage.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let runs = (0..5u64).map(|k| Flow::from_range(0..20u64).map(move |x| 5 * x + k));
+    /// let all: Vec<u64> = Flow::merge_all_sorted(runs, |a, b| a.cmp(b)).collect()?;
+    /// assert!(all.into_iter().eq(0..100));
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[doc(alias = "kmerge")]
+    #[track_caller]
+    pub fn merge_all_sorted<'env, N, F>(
+        flows: impl IntoIterator<Item = Flow<N>>,
+        compare: F,
+    ) -> Flow<OneByOne<'env, N::Item>>
+    where
+        N: Sequenced + 'env,
+        N::Item: 'env,
+        F: Fn(&N::Item, &N::Item) -> Ordering + Send + Sync + 'env,
+    {
+        let site = Site::here("merge_all_sorted");
+        let merge = Merge { compare: Arc::new(compare), site };
+        let mut flows: VecDeque<_> = flows.into_iter().map(|flow| flow.one_by_one(site)).collect();
+        while flows.len() > 1 {
+            // Neighbours meet, so that equal events stay in the order of their flows.
+            let mut merged = VecDeque::new();
+            while let Some(first) = flows.pop_front() {
+                merged.push_back(match flows.pop_front() {
+                    Some(second) => first.together(second, site, merge.clone()).one_by_one(site),
+                    None => first,
+                });
+            }
+            flows = merged;
+        }
+        flows.pop_front().unwrap_or_else(|| {
+            let mut none = Flow::from_vec(Vec::new()).one_by_one(site);
+            none.run.refuse(site, "there is nothing to merge: no flow was given".to_owned());
+            none
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Two flows with an order that become one: what `zip`, `chain` and `merge_sorted` share.
 
 use super::Flow;
+use super::boxed::Boxed;
 use super::exchange::Route;
-use super::junction::{build_two, describe_two};
+use super::junction::{Meeting, build_two, describe_two};
 use super::node::{ByReference, Node, Sequenced, Single};
 use super::ordered::Ordered;
 use crate::error::Site;
@@ -29,6 +30,48 @@ impl<N: Sequenced> Flow<N> {
             way,
             site,
         })
+    }
+}
+
+impl<N: Sequenced> Flow<N> {
+    /// Erases the type of a flow with an order, which it keeps.
+    pub(super) fn one_by_one<'env>(self, by: Site) -> Flow<OneByOne<'env, N::Item>>
+    where
+        N: 'env,
+        N::Item: 'env,
+    {
+        self.across(|up, up_stage| Ordered::implied(up, up_stage, by)).boxed().within(OneByOne)
+    }
+}
+
+/// A flow with an order, of which only the item type is known; its last stage has one instance.
+pub struct OneByOne<'env, T>(Boxed<'env, T>);
+
+impl<T> fmt::Debug for OneByOne<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneByOne")
+    }
+}
+
+impl<T: Send> Sequenced for OneByOne<'_, T> {}
+
+impl<T: Send> Single for OneByOne<'_, T> {}
+
+impl<T: Send> Node for OneByOne<'_, T> {
+    type Item = T;
+    type Lending = ByReference;
+    const SINGLE: bool = true;
+
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        self.0.describe(stage, outline);
+    }
+
+    fn build<'e, M>(self, stage: StageOptions, builder: &mut Builder<'e>, make: M)
+    where
+        Self: 'e,
+        M: Make<Kernel: Push<T>> + 'e,
+    {
+        self.0.build(stage, builder, make);
     }
 }
 
@@ -129,9 +172,7 @@ where
         // The reader holds as much as it may of the results of an ordered stage.
         builder.held_by_reader(stage.in_flight(partitions), open.tasks[0].id());
         build_two(
-            site,
-            open,
-            edge(&stage, partitions),
+            Meeting { site, stage: open, edge: edge(&stage, partitions) },
             builder,
             make,
             |_| way.start(),

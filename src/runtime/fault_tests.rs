@@ -197,6 +197,25 @@ fn in_flight(seed: u64) -> Result<(), Wrong> {
     Wrong::unless(most <= 4 + 2 + 1, || format!("{most} events were under way"))
 }
 
+/// Two inputs that are wanted in turns: both are sorted, and so is what comes of them.
+fn two_in_turns(seed: u64) -> Result<(), Wrong> {
+    let even = Flow::from_range(0..EVENTS / 2).map(|x| 2 * x);
+    let odd = Flow::from_iter(0..EVENTS / 2).map(|x| 2 * x + 1);
+    let merged = even.merge_sorted(odd).max_demand(4).min_demand(2).in_flight(8);
+    let events: Vec<u64> = merged.on(Executor::simulation(seed)).collect()?;
+    Wrong::unless(events.iter().copied().eq(0..EVENTS), || format!("{events:?}"))
+}
+
+/// Two inputs of which one is wanted first, to its end, then the other; something comes at the end.
+fn two_in_a_row(seed: u64) -> Result<(), Wrong> {
+    let held = Flow::from_range(0..EVENTS).key_by(|x| *x);
+    let probe = Flow::from_range(EVENTS / 2..EVENTS * 3 / 2).key_by(|x| *x);
+    let join = probe.full_join(held).stages(2).max_demand(4).min_demand(2);
+    let mut keys: Vec<u64> = join.on(Executor::simulation(seed)).map(|(key, _)| key).collect()?;
+    keys.sort_unstable();
+    Wrong::unless(keys.iter().copied().eq(0..EVENTS * 3 / 2), || format!("{keys:?}"))
+}
+
 /// Finds a seed with which the fault makes the run go wrong, and goes wrong again.
 fn find(fault: Fault, run: Check) -> Wrong {
     let found = (0..SEEDS).find_map(|seed| {
@@ -230,7 +249,7 @@ fn find_stall(fault: Fault, run: Check) {
 
 #[test]
 fn without_a_fault_every_seed_succeeds() {
-    for run in [exchanges, one_producer, ordered, in_flight] {
+    for run in [exchanges, one_producer, ordered, in_flight, two_in_turns, two_in_a_row] {
         for seed in 0..SEEDS {
             run(seed).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         }
@@ -239,21 +258,21 @@ fn without_a_fault_every_seed_succeeds() {
 
 #[test]
 fn lost_wakes_stall_the_run() {
-    for run in [exchanges, one_producer, ordered] {
+    for run in [exchanges, one_producer, ordered, two_in_turns, two_in_a_row] {
         find_stall(Fault::LosesWakes, run);
     }
 }
 
 #[test]
 fn lost_credit_stalls_the_run() {
-    for run in [exchanges, one_producer, ordered] {
+    for run in [exchanges, one_producer, ordered, two_in_turns, two_in_a_row] {
         find_stall(Fault::LosesCredit, run);
     }
 }
 
 #[test]
 fn a_lost_end_stalls_the_run() {
-    for run in [exchanges, one_producer] {
+    for run in [exchanges, one_producer, two_in_turns, two_in_a_row] {
         find_stall(Fault::LosesEnd, run);
     }
 }
@@ -265,21 +284,23 @@ fn credit_that_arrives_twice_is_found() {
 
 #[test]
 fn lost_batches_are_found() {
-    for run in [exchanges, one_producer] {
+    for run in [exchanges, one_producer, two_in_turns, two_in_a_row] {
         find(Fault::LosesBatches, run);
     }
 }
 
 #[test]
 fn batches_that_overtake_are_found() {
-    assert!(matches!(find(Fault::ReordersBatches, one_producer), Wrong::Results(_)));
+    for run in [one_producer, two_in_turns] {
+        assert!(matches!(find(Fault::ReordersBatches, run), Wrong::Results(_)));
+    }
 }
 
 /// A run in which a wake, credit or an end was lost may get by without it, but then it is right.
 #[test]
 fn what_is_lost_never_makes_results_wrong() {
     for fault in [Fault::LosesWakes, Fault::LosesCredit, Fault::LosesEnd] {
-        for run in [exchanges, one_producer, ordered] {
+        for run in [exchanges, one_producer, ordered, two_in_turns, two_in_a_row] {
             for seed in 0..SEEDS / 4 {
                 let (result, strikes) = fault.planted(seed, || run(seed));
                 match result {

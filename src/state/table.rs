@@ -219,6 +219,11 @@ mod tests {
                     *model.entry(key).or_insert_with(|| { order.push(key); 0 }) += by;
                     prop_assert_eq!(table.len(), model.len());
                 }
+                for key in 0..300 {
+                    let found = table.find(hash(key), |known| *known == key);
+                    let found = found.map(|at| *table.entry(at));
+                    prop_assert_eq!(found, model.get(&key).map(|by| (key, *by)));
+                }
                 prop_assert_eq!(table.iter().map(|entry| entry.0).collect::<Vec<_>>(), order);
                 prop_assert_eq!(table.into_entries().into_iter().collect::<HashMap<_, _>>(), model);
             }

@@ -250,8 +250,8 @@ impl<N, X, M, Y, J> Flow<Join<N, X, M, Y, RightHeld<J>>> {
 }
 
 impl<P, XP, B, XB, W> Flow<Join<P, XP, B, XB, W>> {
-    /// The most events of its held side that this join may hold, in all partitions together. Default:
-    /// no limit. 0 is refused.
+    /// The most events of its held side that this join may hold, in all partitions together; of a
+    /// semi or anti join the most keys. Default: no limit. 0 is refused.
     ///
     /// # Errors
     /// One more fails the run with [`ErrorKind::Limit`](crate::ErrorKind::Limit), in the name of this

@@ -6,7 +6,7 @@ use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{FusedMake, Make, Operator, Push, Spec};
 use crate::ops::exchange::{Route, scale};
-use crate::ops::junction::{build_two, describe_two};
+use crate::ops::junction::{Meeting, build_two, describe_two};
 use crate::ops::keyed::key::{KeyOf, TakeKey, visit};
 use crate::ops::{ByReference, Node, Partitioned};
 use crate::plan::{Builder, Outline, StageOptions};
@@ -131,9 +131,7 @@ where
         let limit = limit.map(|most| Arc::new(Limit { most, held: AtomicUsize::new(0) }));
         let open = builder.open_partitions(&stage, site);
         build_two(
-            site,
-            open,
-            stage.edge(),
+            Meeting { site, stage: open, edge: stage.edge() },
             builder,
             make,
             |task| HashJoin::new(way.clone(), limit.clone(), site, task.clone()),

@@ -70,7 +70,7 @@ pub(super) struct HashJoin<S, P, B, W: Matching<S, P, B>> {
     found: Found<S, P>,
     /// Which entries of the table had a match, where something comes of the others.
     matched: Vec<bool>,
-    /// How many events have come in that are not yet counted.
+    /// How many rows are held that are not yet counted.
     uncounted: usize,
     limit: Option<Arc<Limit>>,
     site: Site,
@@ -226,21 +226,23 @@ where
 
     #[inline(always)]
     fn right(&mut self, (hash, key, row): Keyed<S, W::Row>) {
-        self.uncounted += 1;
-        let table = &mut self.table;
+        let (table, mut kept) = (&mut self.table, true);
         guarded(&self.site, || {
             table.upsert(
                 hash,
                 (key, row),
                 |(key, _), stored| key == stored,
                 |rows, (_, row)| {
-                    if !W::ONCE {
+                    if W::ONCE {
+                        kept = false;
+                    } else {
                         rows.push(row);
                     }
                 },
                 |(key, row)| (key, Rows { first: row, more: None }),
             );
         });
+        self.uncounted += usize::from(kept);
     }
 
     fn left_ended(&mut self, finish: Finish) {
