@@ -64,6 +64,7 @@ impl<S> fmt::Debug for FromStream<S> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Stream<Item: Send> + Send> Sequenced for FromStream<S> {}
 
 impl<S: Stream<Item: Send> + Send> Node for FromStream<S> {

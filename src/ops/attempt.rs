@@ -210,10 +210,13 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Sequenced, F, U, E, P> Sequenced for Attempt<N, F, U, E, P> where Self: Node {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Single, F, U, E, P> Single for Attempt<N, F, U, E, P> where Self: Sequenced {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Partitioned, F, U, E, P, O> Partitioned for Attempt<N, F, U, E, P, O> where Self: Node {}
 
 struct AttemptMake<F, P, M, T, U, E, O> {

@@ -78,6 +78,7 @@ fn edge(stage: &StageOptions, partitions: usize) -> EdgeOptions {
     edge
 }
 
+#[diagnostic::do_not_recommend]
 impl<N, M, W> Sequenced for Together<N, M, W>
 where
     N: Sequenced,
@@ -86,6 +87,7 @@ where
 {
 }
 
+#[diagnostic::do_not_recommend]
 impl<N, M, W> Single for Together<N, M, W> where Self: Sequenced {}
 
 impl<N, M, W> Node for Together<N, M, W>

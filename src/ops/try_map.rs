@@ -171,8 +171,11 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Sequenced, F, I> Sequenced for TryFlatMap<N, F, N::Item, I> where Self: Node {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Single, F, I> Single for TryFlatMap<N, F, N::Item, I> where Self: Sequenced {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Partitioned, F, I> Partitioned for TryFlatMap<N, F, N::Item, I> where Self: Node {}

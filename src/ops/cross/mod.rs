@@ -142,8 +142,10 @@ impl<N, M, W> fmt::Debug for Cross<N, M, W> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<N: Sequenced, M, W> Sequenced for Cross<N, M, W> where Self: Node {}
 
+#[diagnostic::do_not_recommend]
 impl<N: Partitioned, M, W> Partitioned for Cross<N, M, W> where Self: Node {}
 
 impl<N, M, W> Node for Cross<N, M, W>

@@ -95,6 +95,7 @@ impl<P, XP, B, XB, W> fmt::Debug for Join<P, XP, B, XB, W> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P, XP, B, XB, W> Partitioned for Join<P, XP, B, XB, W> where Self: Node {}
 
 impl<P, XP, B, XB, W> Node for Join<P, XP, B, XB, W>
