@@ -35,6 +35,7 @@ fn the_reasons_are_ours() {
         key_that_is_a_float: "of a float take `to_bits()`",
         key_without_hash: "`City` cannot be a key",
         lent_key_without_clone: "cannot be lent as a key",
+        maximum_of_floats: "as in `max_by(f64::total_cmp)`",
         map_behind_a_key: "a keyed flow is not a flow",
         collect_behind_a_key: "first say what is kept for each key",
         aggregate_of_a_value: "is not an aggregator of `u64`",

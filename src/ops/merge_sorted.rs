@@ -1,6 +1,7 @@
 //! `merge_sorted`, `merge_sorted_by`: two sorted flows become one.
 
 use super::Flow;
+use super::comparable::Comparable;
 use super::node::Sequenced;
 use super::together::{OneByOne, Together, Way};
 use crate::error::Site;
@@ -30,7 +31,7 @@ impl<N: Sequenced> Flow<N> {
     pub fn merge_sorted<M>(self, other: Flow<M>) -> Flow<Together<N, M, Merge<Compare<N::Item>>>>
     where
         M: Sequenced<Item = N::Item>,
-        N::Item: Ord,
+        N::Item: Comparable,
     {
         let site = Site::here("merge_sorted");
         let compare: Compare<N::Item> = Ord::cmp;

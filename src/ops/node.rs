@@ -53,7 +53,7 @@ pub trait Node: Sized + Send {
 #[diagnostic::on_unimplemented(
     message = "this flow has no order: its events are spread over partitions or come from several sources",
     label = "what counts, compares or stops along an order needs a flow of one source and per-event operators",
-    note = "call it before `partition` or `key_by`",
+    note = "call it before `partition`, `key_by` or `merge`",
     note = "without an order there are: `take_any` takes any events, `find_any` finds any, `map_batch` gets them many at a time, `fold` keeps a value per instance"
 )]
 pub trait Sequenced: Node {}

@@ -1,6 +1,7 @@
 //! `unique`, `unique_by`: every key once, as it comes.
 
 use super::Flow;
+use super::Key;
 use super::exchange::{Exchange, Route, scale};
 use super::node::{Node, Then};
 use crate::error::Site;
@@ -62,7 +63,7 @@ impl<N: Node> Flow<N> {
         key: F,
     ) -> Flow<Then<Exchange<N, ByIdentity<KeyFn<F>>>, Unique<KeyFn<F>, N::Item>>>
     where
-        K: Hash + Eq + Send,
+        K: Key,
         F: Fn(&N::Item) -> K + Send + Sync,
     {
         self.once_per(Site::here("unique_by"), "by key", KeyFn(key))

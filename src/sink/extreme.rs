@@ -2,7 +2,7 @@
 
 use super::{Part, Sink};
 use crate::error::{BoxError, FlowError, Site};
-use crate::ops::{Flow, Node};
+use crate::ops::{Comparable, Flow, Node};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn min(self) -> Result<Option<N::Item>, FlowError>
     where
-        N::Item: Ord,
+        N::Item: Comparable,
     {
         self.into_sink(Site::here("min"), Extreme::<_, false>(Natural)).run()
     }
@@ -42,7 +42,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn max(self) -> Result<Option<N::Item>, FlowError>
     where
-        N::Item: Ord,
+        N::Item: Comparable,
     {
         self.into_sink(Site::here("max"), Extreme::<_, true>(Natural)).run()
     }

@@ -2,7 +2,7 @@
 
 use super::{Part, Sink};
 use crate::error::{BoxError, FlowError, Site};
-use crate::ops::{Flow, Node};
+use crate::ops::{Comparable, Flow, Node};
 use std::mem;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn minmax(self) -> Result<MinMax<N::Item>, FlowError>
     where
-        N::Item: Ord,
+        N::Item: Comparable,
     {
         self.into_sink(Site::here("minmax"), Extremes).run()
     }

@@ -3,11 +3,10 @@
 
 use super::by_event::FoldEach;
 use super::fold::KeyedFold;
-use super::key::{ByKeyFn, KeyOf, Keyed};
+use super::key::{ByKeyFn, Key, KeyOf, Keyed};
 use crate::error::Site;
 use crate::ops::{Flow, Node};
 use std::fmt;
-use std::hash::Hash;
 
 impl<N: Node> Flow<N> {
     /// Groups events by a key: `key_by(key).collect_vec()`. Gives one pair of a key and its events
@@ -28,7 +27,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn group_by<K, F>(self, key: F) -> Flow<KeyedFold<N, ByKeyFn<F>, CollectEvents>>
     where
-        K: Hash + Eq + Send,
+        K: Key,
         F: Fn(&N::Item) -> K + Send + Sync,
     {
         let site = Site::here("group_by");

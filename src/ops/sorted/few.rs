@@ -3,6 +3,7 @@
 use super::Sorted;
 use super::order::{By, ByKey, Natural, Reversed};
 use crate::error::Site;
+use crate::ops::Comparable;
 use crate::ops::{Flow, Node};
 use std::cmp::Ordering;
 
@@ -24,7 +25,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn k_smallest(self, k: usize) -> Flow<Sorted<N, Natural>>
     where
-        N::Item: Ord,
+        N::Item: Comparable,
     {
         self.sort(Site::here("k_smallest"), Natural, Some(k))
     }
@@ -41,7 +42,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn k_largest(self, k: usize) -> Flow<Sorted<N, Reversed<Natural>>>
     where
-        N::Item: Ord,
+        N::Item: Comparable,
     {
         self.sort(Site::here("k_largest"), Reversed(Natural), Some(k))
     }

@@ -14,6 +14,7 @@ mod merge;
 mod order;
 mod runs;
 
+use super::Comparable;
 use super::Flow;
 use super::node::{ByReference, Node, Sequenced, Single};
 use crate::error::Site;
@@ -46,7 +47,7 @@ impl<N: Node> Flow<N> {
     #[track_caller]
     pub fn sorted(self) -> Flow<Sorted<N, Natural>>
     where
-        N::Item: Ord,
+        N::Item: Comparable,
     {
         self.sort(Site::here("sorted"), Natural, None)
     }
