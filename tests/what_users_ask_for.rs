@@ -55,7 +55,7 @@ fn a_lock_may_be_held_across_nested_parallel_work() {
             })?;
             total.into_inner().map_err(|_| unreachable!("no closure panics"))
         });
-        let expected = (0..50u64).map(|x| x * (x + 1) / 2 + x * x.saturating_sub(1) / 2).sum();
+        let expected: u64 = (0..50u64).map(|x| x * (x + 1) / 2 + x * x.saturating_sub(1) / 2).sum();
         assert_eq!(total.unwrap_or_else(|error: flow::FlowError| panic!("{error}")), expected);
     }
 }
