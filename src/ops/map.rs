@@ -215,7 +215,7 @@ impl<T, U, F: Fn(T) -> U + Send + Sync> Call<T> for MapWith<F> {
 
 /// `filter`'s closure.
 #[derive(Debug)]
-pub struct FilterWith<F>(pub(crate) F);
+pub struct FilterWith<F>(F);
 
 impl<T, F: Fn(&T) -> bool + Send + Sync> Call<T> for FilterWith<F> {
     type Out = T;

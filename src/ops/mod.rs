@@ -48,7 +48,7 @@ pub use flat_map::Emitter;
 pub use flow::Flow;
 pub use keyed::{Key, Keyed, KeyedEach, Keys};
 pub use letter::{DeadLetter, EventError};
-pub(crate) use map::{FilterWith, MapWith};
+pub(crate) use map::MapWith;
 pub(crate) use node::Single;
 #[cfg(feature = "async")]
 pub(crate) use node::Then;

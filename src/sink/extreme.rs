@@ -261,17 +261,18 @@ impl<T: Send, C: Compare<T>, const LARGEST: bool> Part<T> for Best<T, C, LARGEST
     fn write_all<I: Iterator<Item = T>>(&mut self, mut events: I) -> Result<(), BoxError> {
         let Best { sink, at, best } = self;
         let first = || events.next().map(|event| (*at, sink.0.keep(event)));
-        // A local, which can stay in registers.
-        let Some(mut local) = best.take().or_else(first) else {
+        let Some((best_at, local)) = best.take().or_else(first) else {
             return Ok(());
         };
-        events.for_each(|event| {
+        // A value that is handed from step to step can stay in registers.
+        let mut changed = false;
+        let local = events.fold(local, |local, event| {
             let event = sink.0.keep(event);
-            if sink.wins(&event, &local.1) {
-                local = (*at, event);
-            }
+            let wins = sink.wins(&event, &local);
+            changed |= wins;
+            if wins { event } else { local }
         });
-        *best = Some(local);
+        *best = Some((if changed { *at } else { best_at }, local));
         Ok(())
     }
 

@@ -1,8 +1,8 @@
-//! `first`, `nth`, `find_first`, `position`, `last`: one event of an order.
+//! `first`, `nth`, `position`, `last`: one event of an order.
 
 use super::{Part, Sink};
 use crate::error::{BoxError, FlowError, Site};
-use crate::ops::{FilterWith, Flow, MapWith, Node, Sequenced};
+use crate::ops::{Flow, MapWith, Node, Sequenced};
 use std::sync::Arc;
 
 impl<N: Node> Flow<N> {
@@ -47,30 +47,6 @@ impl<N: Node> Flow<N> {
     {
         let site = Site::here("nth");
         self.ordered_to(site, Some(n.saturating_add(1))).nth_here(site, n)
-    }
-
-    /// The first event of the source's order for which `f` is true, or `None` if there is none. `f`
-    /// is called in parallel. What is upstream stops then; it is never more than
-    /// [`in_flight`](Flow::in_flight) events ahead.
-    ///
-    /// # Errors
-    /// The first cause, if the run fails.
-    ///
-    /// ```
-    /// use flow::Flow;
-    ///
-    /// let found = Flow::from_iter(1u64..).find_first(|x| x % 7 == 0 && x % 5 == 0)?;
-    /// assert_eq!(found, Some(35));
-    /// # Ok::<(), flow::FlowError>(())
-    /// ```
-    #[track_caller]
-    pub fn find_first<F>(self, f: F) -> Result<Option<N::Item>, FlowError>
-    where
-        N: Sequenced,
-        F: Fn(&N::Item) -> bool + Send + Sync,
-    {
-        let site = Site::here("find_first");
-        self.per_event(site, FilterWith(f)).ordered_to(site, None).nth_here(site, 0)
     }
 
     /// How many events are before the first one, in the source's order, for which `f` is true;
