@@ -218,6 +218,21 @@ fn batches_keep_the_order_under_every_schedule() {
     }
 }
 
+/// Others find later ones while the first is still on its way.
+#[test]
+fn the_first_is_found_under_every_schedule() {
+    let data: Vec<u64> = (0..400).collect();
+    for seed in 0..3000 {
+        let flow = || Flow::from_slice(&data).on(Executor::simulation(seed)).stages(4);
+        let first = seed % 90;
+        let found = flow().filter(|x| **x >= first).find_first(|x| **x % 3 == 1).unwrap();
+        let want = data.iter().find(|x| **x >= first && **x % 3 == 1);
+        assert_eq!(found, want, "seed {seed}");
+        let iter = Flow::from_iter(data.iter()).on(Executor::simulation(seed)).stages(4);
+        assert_eq!(iter.find_first(|x| **x >= first).unwrap(), Some(&first), "seed {seed}");
+    }
+}
+
 #[test]
 fn terminals_give_what_iterators_give() {
     let at = prop_oneof![0..20u64, 0..2000u64];
