@@ -219,9 +219,9 @@ impl<C, const LARGEST: bool> Extreme<C, LARGEST> {
     where
         C: Compare<T>,
     {
-        match self.0.compare(event, before) {
-            Ordering::Less => !LARGEST,
-            Ordering::Equal | Ordering::Greater => LARGEST,
+        match self.0.compare(before, event) {
+            Ordering::Greater => !LARGEST,
+            Ordering::Equal | Ordering::Less => LARGEST,
         }
     }
 }
