@@ -91,12 +91,57 @@ where
     F: Fn(&mut A, N::Item, &mut Emitter<'_, U>) + Send + Sync,
 {
     /// Emits nothing more in the end.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// let risen: Vec<u64> = Flow::from_vec(vec![3, 1, 4, 1, 5])
+    ///     .stages(1)
+    ///     .partition()
+    ///     .stages(1)
+    ///     .reduce_and_emit(
+    ///         || 0,
+    ///         |most, x, out| {
+    ///             if x > *most {
+    ///                 *most = x;
+    ///                 out.emit(x);
+    ///             }
+    ///         },
+    ///     )
+    ///     .emit_none()
+    ///     .collect()?;
+    /// assert_eq!(risen, [3, 4, 5]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[track_caller]
     pub fn emit_none(self) -> Emitting<N, I, F, Nothing<U>, A, iter::Empty<U>> {
         self.emitting(Nothing::default())
     }
 
     /// Emits the items of every accumulator in the end, one by one and as there is demand.
+    ///
+    /// ```
+    /// use flow::Flow;
+    ///
+    /// // Pairs at once, and in the end the one that is left.
+    /// let pairs: Vec<Vec<u64>> = Flow::from_range(0..5u64)
+    ///     .stages(1)
+    ///     .partition()
+    ///     .stages(1)
+    ///     .reduce_and_emit(
+    ///         || vec![Vec::new()],
+    ///         |last: &mut Vec<Vec<u64>>, x, out| {
+    ///             last[0].push(x);
+    ///             if last[0].len() == 2 {
+    ///                 out.emit(std::mem::take(&mut last[0]));
+    ///             }
+    ///         },
+    ///     )
+    ///     .emit_items()
+    ///     .collect()?;
+    /// assert_eq!(pairs, [vec![0, 1], vec![2, 3], vec![4]]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[track_caller]
     pub fn emit_items(self) -> Emitting<N, I, F, Items, A, A>
     where

@@ -19,8 +19,8 @@
 //!
 //! **Invariants.** Only the hash decides where a key goes: bins by the high bits, buckets and slots
 //! by the low ones, so that within a bin the low bits are still even. Nothing here depends on how
-//! many workers or partitions there are. Accumulators arrive in parts and in any order, so all of
-//! them merge ([`Aggregator`]). Every emission can stop after any entry and go on later:
+//! many workers or partitions there are. Accumulators arrive in parts and in any order, so all that
+//! travel merge; where an [`Aggregator`] does not, events travel instead. Every emission can stop after any entry and go on later:
 //! [`Adaptive::pop`] for what leaves, and dense entries in order of arrival for what stays.
 
 mod aggregate;

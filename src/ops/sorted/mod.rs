@@ -58,7 +58,7 @@ impl<N: Node> Flow<N> {
     /// use flow::Flow;
     ///
     /// let falling: Vec<f64> = Flow::from_vec(vec![0.5, 2.0, 1.5])
-    ///     .sorted_by(|x, y| y.total_cmp(x))
+    ///     .sorted_by(|x, y| f64::total_cmp(y, x))
     ///     .collect()?;
     /// assert_eq!(falling, [2.0, 1.5, 0.5]);
     /// # Ok::<(), flow::FlowError>(())

@@ -123,6 +123,17 @@ impl<T> Aggregates<T> {
     }
 
     /// The largest value by a comparison of your own; see [`min_by`](Aggregates::min_by).
+    ///
+    /// ```
+    /// let events = [("a", -2i32), ("a", 3), ("a", -5)];
+    /// let all: Vec<_> = flow::Flow::from_slice(&events)
+    ///     .stages(1)
+    ///     .key_by(|e| e.0)
+    ///     .aggregate(|a| a.max_by(|e| e.1, |x, y| x.abs().cmp(&y.abs())))
+    ///     .collect()?;
+    /// assert_eq!(all, [("a", -5)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[must_use]
     pub fn max_by<V, F, C>(&self, value: F, compare: C) -> MaxBy<F, C>
     where
@@ -156,6 +167,17 @@ impl<T> Aggregates<T> {
     }
 
     /// The `k` smallest values, the smallest first; see [`top_k`](Aggregates::top_k).
+    ///
+    /// ```
+    /// let events = [("a", 2), ("a", 3), ("a", 1)];
+    /// let all: Vec<_> = flow::Flow::from_slice(&events)
+    ///     .stages(1)
+    ///     .key_by(|e| e.0)
+    ///     .aggregate(|a| a.bottom_k(2, |e| e.1))
+    ///     .collect()?;
+    /// assert_eq!(all, [("a", vec![1, 2])]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[must_use]
     pub fn bottom_k<V, F>(&self, k: usize, value: F) -> BottomK<F>
     where
@@ -193,6 +215,17 @@ impl<T> Aggregates<T> {
     ///
     /// It does not merge, so every event travels; where events carry their time,
     /// `a.min(|e| (e.at, e.value))` gives the first one of all and is folded before the exchange.
+    ///
+    /// ```
+    /// let events = [("a", 2), ("a", 3), ("a", 1)];
+    /// let all: Vec<_> = flow::Flow::from_slice(&events)
+    ///     .stages(1)
+    ///     .key_by(|e| e.0)
+    ///     .aggregate(|a| a.first(|e| e.1))
+    ///     .collect()?;
+    /// assert_eq!(all, [("a", 2)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[must_use]
     pub fn first<V, F>(&self, value: F) -> First<F>
     where
@@ -203,6 +236,17 @@ impl<T> Aggregates<T> {
     }
 
     /// The value of the event that came last; see [`first`](Aggregates::first).
+    ///
+    /// ```
+    /// let events = [("a", 2), ("a", 3), ("a", 1)];
+    /// let all: Vec<_> = flow::Flow::from_slice(&events)
+    ///     .stages(1)
+    ///     .key_by(|e| e.0)
+    ///     .aggregate(|a| (a.last(|e| e.1), a.count()))
+    ///     .collect()?;
+    /// assert_eq!(all, [("a", (1, 3))]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[must_use]
     pub fn last<V, F>(&self, value: F) -> Last<F>
     where
@@ -214,6 +258,17 @@ impl<T> Aggregates<T> {
 
     /// All values, in the order in which events come to the partition of their key, as with
     /// [`first`](Aggregates::first). Memory: all of them. It does not merge: every event travels.
+    ///
+    /// ```
+    /// let events = [("a", 2), ("a", 3), ("a", 1)];
+    /// let all: Vec<_> = flow::Flow::from_slice(&events)
+    ///     .stages(1)
+    ///     .key_by(|e| e.0)
+    ///     .aggregate(|a| a.collect_vec(|e| e.1))
+    ///     .collect()?;
+    /// assert_eq!(all, [("a", vec![2, 3, 1])]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[must_use]
     pub fn collect_vec<V, F>(&self, value: F) -> CollectVec<F>
     where
@@ -247,6 +302,17 @@ impl<T> Aggregates<T> {
 
     /// How many different values there are, exactly, as `u64`. Memory: as
     /// [`distinct`](Aggregates::distinct).
+    ///
+    /// ```
+    /// let events = [("a", 2), ("a", 3), ("a", 2)];
+    /// let all: Vec<_> = flow::Flow::from_slice(&events)
+    ///     .stages(1)
+    ///     .key_by(|e| e.0)
+    ///     .aggregate(|a| a.count_distinct(|e| e.1))
+    ///     .collect()?;
+    /// assert_eq!(all, [("a", 2)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[must_use]
     pub fn count_distinct<V, F>(&self, value: F) -> CountDistinct<F>
     where
