@@ -29,6 +29,9 @@
 //!   [`Producer`]s.
 //! - Per event: [`map`](Flow::map), [`filter`](Flow::filter), [`flat_map`](Flow::flat_map) and their
 //!   kin; [`map_init`](Flow::map_init) keeps a value per instance.
+//! - Failing events: [`try_map`](Flow::try_map) fails the run, [`attempt`](Flow::attempt) gives `Result`s
+//!   with letters and can [`retry`](Flow::retry); of a flow of `Result`s [`ok_or_fail`](Flow::ok_or_fail),
+//!   [`skip_errors`](Flow::skip_errors) and [`errors_to`](Flow::errors_to) say what becomes of the errors.
 //! - [`partition`](Flow::partition) and [`reduce`](Flow::reduce) keep one accumulator per partition;
 //!   [`key_by`](Flow::key_by), [`key_by_ref`](Flow::key_by_ref) and [`key_each`](Flow::key_each) give a
 //!   [`Keyed`] flow, whose verbs keep one per key.

@@ -2,9 +2,9 @@
 //! so a change must be seen.
 
 use flow::{
-    Aggregates, BoxFlow, Collect, Demand, EdgeMetrics, Emitter, ErrorKind, Executor, Flow,
-    FlowError, FlowHasher, FlowIter, Handle, Ignore, IntoIter, Job, Keys, Meter, Metrics, Node,
-    Notifier, PaneInfo, Plan, PlanEdge, PlanStage, Produced, StageMetrics,
+    Aggregates, BoxFlow, Collect, DeadLetter, Demand, EdgeMetrics, Emitter, ErrorKind, Executor,
+    Flow, FlowError, FlowHasher, FlowIter, Handle, Ignore, IntoIter, Job, Keys, Meter, Metrics,
+    Node, Notifier, PaneInfo, Plan, PlanEdge, PlanStage, Produced, Retry, StageMetrics,
 };
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -88,6 +88,9 @@ fn errors_and_plain_data_can_do_everything() {
         Produced: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
         FlowHasher: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
         Metrics: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
+        DeadLetter<u64, String>: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
+        DeadLetter<Item, String>: Send = true, Sync = false;
+        Retry: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
         StageMetrics: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
         EdgeMetrics: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
         Plan: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;

@@ -14,7 +14,6 @@ use crate::runtime::tally::Tally;
 use crate::runtime::task::TaskRef;
 use std::collections::VecDeque;
 use std::fmt;
-use std::iter;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -323,19 +322,5 @@ where
                 self.line.push_back(slot);
             }
         }
-    }
-
-    #[inline(always)]
-    fn push_all<I: Iterator<Item = T>>(&mut self, mut events: I) {
-        if self.tries.retry.times > 0 {
-            return events.for_each(|event| self.push(event));
-        }
-        // Nothing ever waits, so everything goes on at once.
-        let Attempting { tries, next, positions, .. } = self;
-        next.push_all(iter::from_fn(|| match tries.first(events.next()?, positions.step()) {
-            Slot::Ready(result) => Some(result),
-            Slot::Waiting(letter, _) => Some(Err(*letter)),
-            Slot::Mark(_) => None,
-        }));
     }
 }

@@ -16,7 +16,8 @@ impl<N: Node> Flow<N> {
     /// The first in time: of several instances any may be the first. The error that the terminal
     /// gives names this operator, the caller's line, the stage and, where every event so far has come
     /// from one position of the source, this position; its `source()` is what `f` returned and can be
-    /// downcast. Costs nothing beyond [`map`](Flow::map) while nothing fails.
+    /// downcast. Costs about 1 ns per event more than
+    /// [`map`](Flow::map) while nothing fails: a loop that may end early is not vectorised.
     ///
     /// To skip what fails, to branch or to try again see [`skip_errors`](Flow::skip_errors),
     /// [`errors_to`](Flow::errors_to) and [`attempt`](Flow::attempt).
