@@ -3,7 +3,7 @@
 
 mod support;
 
-use flow::{ErrorKind, Executor, Flow, FlowError};
+use flow::{Collect, ErrorKind, Executor, Flow, FlowError};
 use rayon::iter;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -60,6 +60,19 @@ fn an_endless_iterator_stops_with_the_flow() {
             // The pool is free again.
             assert_eq!(pool.install(|| (0..1000).into_par_iter().sum::<u64>()), 499_500);
         }
+    }
+}
+
+#[test]
+fn an_iterator_that_is_unwanted_ends_before_the_run() {
+    for executor in executors().into_iter().take(3) {
+        let (sender, receiver) = crossbeam_channel::bounded::<u64>(0);
+        let some = iter::repeat(()).map(move |()| sender.is_empty());
+        let some = Flow::from_par_iter(some).max_demand(5).take_any(10).on(executor);
+        // Ends when the iterator is gone.
+        let other = Flow::from_channel(receiver).to(|_| ());
+        let (some, ()) = in_time(|| flow::run((some.to(Collect::<Vec<_>>::new()), other))).unwrap();
+        assert_eq!(some.len(), 10);
     }
 }
 

@@ -7,6 +7,7 @@ use flow::{AtomicFile, Csv, ErrorKind, Executor, Flow, FlowError, Json, Lines};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -217,6 +218,41 @@ fn an_atomic_file_has_the_permissions_of_others() {
     fs::set_permissions(&ours, fs::Permissions::from_mode(0o640)).unwrap();
     write();
     assert_eq!(mode(&ours) & 0o777, 0o640);
+}
+
+/// Panics when it is displayed.
+struct Boom;
+
+impl fmt::Display for Boom {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("boom")
+    }
+}
+
+/// Panics when it is flushed.
+struct PanicsAtTheEnd;
+
+impl Write for PanicsAtTheEnd {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        panic!("boom")
+    }
+}
+
+#[test]
+fn a_panic_of_an_event_or_a_writer_names_the_operator() {
+    for executor in executors() {
+        let event = Flow::from_range(0..3u8).map(|_| Boom).on(executor.clone());
+        let event = event.to(Lines::new(Vec::new())).run();
+        let writer = Flow::from_range(0..3u8).on(executor).to(Lines::new(PanicsAtTheEnd)).run();
+        for error in [event.err(), writer.err()] {
+            let error = error.unwrap();
+            assert_eq!((error.kind(), error.operator()), (ErrorKind::Panic, Some("to")));
+        }
+    }
 }
 
 /// A writer that others read along.

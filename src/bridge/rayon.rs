@@ -125,8 +125,7 @@ impl<I: IntoParallelIterator + Send> Node for FromParIter<I> {
         feed::build_with(
             |pool| {
                 let unwanted = pool.halt();
-                let to = ToFlow { sender, run_ends: run_ends.clone(), unwanted, batch };
-                let unwanted = to.unwanted.clone();
+                let to = ToFlow { sender, run_ends: run_ends.clone(), batch };
                 vec![
                     Side::Drives { iter: Some((self.iter, to)), on, site },
                     Side::Receives { receiver, run_ends, unwanted },
@@ -238,7 +237,7 @@ impl<I: IntoParallelIterator + Send> Input<IntoPool<Vec<I::Item>>> for Side<I> {
                 }
                 crossbeam_channel::select_biased! {
                     recv(run_ends) -> _ => Pull::End,
-                    recv(unwanted) -> _ => Pull::End,
+                                        recv(unwanted) -> _ => Pull::End,
                     recv(receiver) -> batch => match batch {
                         Ok(batch) => {
                             pool.push(batch);
@@ -255,11 +254,11 @@ impl<I: IntoParallelIterator + Send> Input<IntoPool<Vec<I::Item>>> for Side<I> {
 /// The flow wants nothing more.
 struct Unwanted;
 
-/// Where rayon's threads put batches.
+/// Where rayon's threads put batches. A receiver that is told that nobody wants more is gone; where
+/// the run is over it may still be there.
 struct ToFlow<T> {
     sender: Sender<Vec<T>>,
     run_ends: Receiver<()>,
-    unwanted: Receiver<()>,
     /// The most items of a batch.
     batch: usize,
 }
@@ -301,17 +300,13 @@ impl<T: Send> ToFlow<T> {
         }
         let mut select = Select::new();
         let send = select.send(&self.sender);
-        let run_ends = select.recv(&self.run_ends);
-        select.recv(&self.unwanted);
+        select.recv(&self.run_ends);
         let ready = select.select();
-        match ready.index() {
-            index if index == send => ready.send(&self.sender, batch).map_err(|_| Unwanted),
-            index => {
-                let halt = if index == run_ends { &self.run_ends } else { &self.unwanted };
-                let _closed = ready.recv(halt);
-                Err(Unwanted)
-            }
+        if ready.index() == send {
+            return ready.send(&self.sender, batch).map_err(|_| Unwanted);
         }
+        let _closed = ready.recv(&self.run_ends);
+        Err(Unwanted)
     }
 }
 
