@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::{Check, Setup, case, equal, run_all, same, same_events};
+use common::{Check, Setup, Watchdog, case, equal, run_all, same, same_events};
 use flow::{ErrorKind, Flow};
 use itertools::{EitherOrBoth, Itertools};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A flow of the numbers of a setup, with one order. No function: its type says that it has one.
 macro_rules! numbers {
@@ -297,6 +298,8 @@ fn crossed() {
 
 #[test]
 fn empty_sides_stop_what_has_no_end() -> Check {
+    let watchdog = Watchdog::new(Duration::from_secs(60));
+    watchdog.at(|| "an empty side beside one without an end".to_owned());
     let none = || Flow::from_vec(Vec::<u64>::new());
     let endless = || Flow::from_iter(0u64..);
     equal(endless().zip(none()).count()?, 0)?;
