@@ -12,6 +12,11 @@ pub trait Operator: Send {
     /// What goes out.
     type Out;
 
+    /// Whether it does nothing but handle events: everything below but [`push`](Self::push) and its
+    /// kin is as it stands here. What it would do is then not even compiled, which counts where a flow
+    /// has many operators.
+    const ONLY_PUSHES: bool = false;
+
     /// Handles one event.
     fn push<K: Push<Self::Out>>(&mut self, event: Self::In, next: &mut K);
 
@@ -102,13 +107,13 @@ where
     }
 }
 
-impl<O, K> Kernel for Fused<O, K>
+impl<O, K> Fused<O, K>
 where
     O: Operator,
     K: Push<O::Out>,
 {
     #[inline]
-    fn room(&mut self) -> usize {
+    fn room_of_both(&mut self) -> usize {
         if self.operator.holds() {
             return 0;
         }
@@ -116,10 +121,32 @@ where
         self.operator.room(next)
     }
 
+    fn end_both(&mut self, finish: Finish) -> bool {
+        self.resume();
+        if self.operator.holds() && !self.next.closed() {
+            return false;
+        }
+        self.operator.end(finish, &mut self.next) && self.next.end(finish)
+    }
+}
+
+impl<O, K> Kernel for Fused<O, K>
+where
+    O: Operator,
+    K: Push<O::Out>,
+{
+    #[inline]
+    fn room(&mut self) -> usize {
+        if O::ONLY_PUSHES {
+            return self.next.room();
+        }
+        self.room_of_both()
+    }
+
     #[inline]
     fn resume(&mut self) {
         self.next.resume();
-        if self.operator.holds() {
+        if !O::ONLY_PUSHES && self.operator.holds() {
             self.operator.resume(&mut self.next);
             // What was handed on may now be held by the next operator, which can go on at once.
             self.next.resume();
@@ -128,24 +155,29 @@ where
 
     #[inline]
     fn closed(&self) -> bool {
-        self.operator.closed() || self.next.closed()
+        (!O::ONLY_PUSHES && self.operator.closed()) || self.next.closed()
     }
 
     fn mark(&mut self, mark: Mark) {
-        self.operator.mark(mark, &mut self.next);
+        if O::ONLY_PUSHES {
+            self.next.mark(mark);
+        } else {
+            self.operator.mark(mark, &mut self.next);
+        }
     }
 
     fn quiet(&mut self, now: u64) -> Option<u64> {
-        self.operator.flush(&mut self.next);
+        if !O::ONLY_PUSHES {
+            self.operator.flush(&mut self.next);
+        }
         self.next.quiet(now)
     }
 
     fn end(&mut self, finish: Finish) -> bool {
-        self.resume();
-        if self.operator.holds() && !self.next.closed() {
-            return false;
+        if O::ONLY_PUSHES {
+            return self.next.end(finish);
         }
-        self.operator.end(finish, &mut self.next) && self.next.end(finish)
+        self.end_both(finish)
     }
 
     fn close(self, last: bool) {

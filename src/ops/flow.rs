@@ -69,7 +69,9 @@ impl<N: Node> Flow<N> {
         S: Spec,
         S::Operator: Operator<In = N::Item>,
     {
-        self.within(|up| Then { up, spec, site })
+        // Written out, since every operator of a user's flow is compiled for itself.
+        let Flow { node: up, stage, run } = self;
+        Flow { node: Then { up, spec, site }, stage, run }
     }
 
     /// What this flow will be compiled into. Nothing is run and no source is touched.

@@ -119,7 +119,10 @@ impl<N: Node> Flow<N> {
         U: Send,
         C: Call<N::Item, Out = U>,
     {
-        self.then(site, PerEvent { call: Arc::new(call), site, types: PhantomData })
+        // Written out, as in `then`: most operators of most flows come through here.
+        let spec = PerEvent { call: Arc::new(call), site, types: PhantomData };
+        let Flow { node: up, stage, run } = self;
+        Flow { node: Then { up, spec, site }, stage, run }
     }
 }
 
@@ -175,6 +178,7 @@ impl<C: Call<T, Out = U>, T, U> Spec for PerEvent<C, T, U> {
 impl<C: Call<T, Out = U>, T, U> Operator for PerEvent<C, T, U> {
     type In = T;
     type Out = U;
+    const ONLY_PUSHES: bool = true;
 
     #[inline(always)]
     fn push<K: Push<U>>(&mut self, event: T, next: &mut K) {

@@ -6,7 +6,7 @@ use crate::plan::options::StageOptions;
 use crate::runtime::core::{Core, StageHead};
 use crate::runtime::meter::EdgeCounters;
 use crate::runtime::stage::{Input, Instance, Place, Stage};
-use crate::runtime::task::{Home, Slot, TaskRef};
+use crate::runtime::task::{Home, Slot, Task, TaskRef};
 use crate::runtime::worker::Run;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -144,13 +144,24 @@ impl<'env> Builder<'env> {
         I: Input<M::Kernel> + 'env,
     {
         let make = Arc::new(make);
+        self.fill_with(stage, started, &mut |place| {
+            let input = input(place.instance, &place.task, &place.stage);
+            Box::new(Instance::new(input, Arc::clone(&make), place))
+        });
+    }
+
+    /// What of [`fill`](Self::fill) is the same for all stages: compiled once, not for every flow.
+    fn fill_with(
+        &mut self,
+        stage: OpenStage,
+        started: usize,
+        task_at: &mut dyn FnMut(Place) -> Box<dyn Task + 'env>,
+    ) {
         let instances = stage.tasks.len();
         for (instance, task) in stage.tasks.iter().enumerate() {
             let shared = Arc::clone(&stage.shared);
             let place = Place { instance, instances, task: task.clone(), stage: shared };
-            let input = input(instance, task, &stage.shared);
-            let instance = Instance::new(input, Arc::clone(&make), place);
-            self.slots[task.id()].task = Mutex::new(Some(Box::new(instance)));
+            self.slots[task.id()].task = Mutex::new(Some(task_at(place)));
         }
         stage.shared.begin(stage.tasks.into_boxed_slice(), started);
     }

@@ -149,11 +149,16 @@ pub(crate) fn in_order<T>(parts: Vec<Collected<T>>) -> impl Iterator<Item = T> {
             runs.push((0, part, collected.events.len()));
         }
     }
-    // Stable: without positions the instances keep their order.
-    runs.sort_by_key(|run| run.0);
+    sort(&mut runs);
     let left = parts.iter().map(|part| part.events.len()).sum();
     let parts = parts.into_iter().map(|part| part.events.into_iter()).collect();
     InOrder { parts, runs: runs.into_iter(), part: 0, in_run: 0, left }
+}
+
+/// Sorts runs by their positions; without positions the instances keep their order. Apart, so that it
+/// is not compiled for every type of events.
+fn sort(runs: &mut [(u64, usize, usize)]) {
+    runs.sort_by_key(|run| run.0);
 }
 
 struct InOrder<T> {

@@ -215,25 +215,47 @@ pub(super) fn compile_jobs<'env, J: Jobs + 'env>(
 /// Compiles what `build` builds. Refused options come out here, before any source is touched; a
 /// meter gets to know the plan.
 pub(super) fn compile<'env, F, O>(
-    mut options: RunOptions,
+    options: RunOptions,
     flow: F,
-    describe: impl FnOnce(&F, &mut Outline),
+    describe: impl Fn(&F, &mut Outline),
     build: impl FnOnce(F, &mut Builder<'env>) -> Result<O, FlowError>,
 ) -> Result<(Run<'env>, O), FlowError> {
-    options.check()?;
-    let executor = options.executor.as_ref();
-    let outline = (!options.meters.is_empty()).then(|| {
-        let mut outline = Outline::new(executor, true);
-        describe(&flow, &mut outline);
-        outline
-    });
-    let mut builder = Builder::new(Executor::core(executor, outline.is_some()));
-    let outcome = build(flow, &mut builder)?;
-    builder.check()?;
-    if let Some(outline) = outline {
-        watch(&options.meters, outline, &builder);
+    let mut begun = Begun::new(options, &|outline| describe(&flow, outline))?;
+    let outcome = build(flow, &mut begun.builder)?;
+    Ok((begun.finish()?, outcome))
+}
+
+/// A run that is being compiled: what is the same for all flows, and is compiled once for all.
+struct Begun<'env> {
+    options: RunOptions,
+    outline: Option<Outline>,
+    builder: Builder<'env>,
+}
+
+impl<'env> Begun<'env> {
+    fn new(
+        mut options: RunOptions,
+        describe: &dyn Fn(&mut Outline),
+    ) -> Result<Begun<'env>, FlowError> {
+        options.check()?;
+        let executor = options.executor.as_ref();
+        let outline = (!options.meters.is_empty()).then(|| {
+            let mut outline = Outline::new(executor, true);
+            describe(&mut outline);
+            outline
+        });
+        let builder = Builder::new(Executor::core(executor, outline.is_some()));
+        Ok(Begun { options, outline, builder })
     }
-    Ok((builder.finish(), outcome))
+
+    fn finish(self) -> Result<Run<'env>, FlowError> {
+        let Begun { options, outline, mut builder } = self;
+        builder.check()?;
+        if let Some(outline) = outline {
+            watch(&options.meters, outline, &builder);
+        }
+        Ok(builder.finish())
+    }
 }
 
 fn watch(meters: &[Meter], outline: Outline, builder: &Builder<'_>) {

@@ -165,20 +165,33 @@ pub trait Part<T>: Send {
 /// A sink within a run: where its parts go when their instances are over.
 pub(crate) struct Parts<T, S: Sink<T>> {
     sink: Arc<S>,
-    done: Mutex<Vec<(usize, S::Part)>>,
+    done: Mutex<Done<S::Part>>,
     site: Site,
+}
+
+/// The parts whose instances are over, in the order of the instances.
+struct Done<P> {
+    instances: Vec<usize>,
+    parts: Vec<P>,
+}
+
+/// Where a part of this instance belongs among those of others. Apart, so that it is not compiled for
+/// every sink.
+fn place(instances: &mut Vec<usize>, instance: usize) -> usize {
+    let at = instances.partition_point(|other| *other <= instance);
+    instances.insert(at, instance);
+    at
 }
 
 impl<T, S: Sink<T>> Parts<T, S> {
     fn new(sink: S, site: Site) -> Arc<Self> {
-        Arc::new(Parts { sink: Arc::new(sink), done: Mutex::new(Vec::new()), site })
+        let done = Mutex::new(Done { instances: Vec::new(), parts: Vec::new() });
+        Arc::new(Parts { sink: Arc::new(sink), done, site })
     }
 
     /// The output of a run that has succeeded.
     fn commit(&self) -> Result<S::Output, FlowError> {
-        let mut parts = std::mem::take(&mut *unpoisoned(self.done.lock()));
-        parts.sort_by_key(|(instance, _)| *instance);
-        let parts = parts.into_iter().map(|(_, part)| part).collect();
+        let parts = std::mem::take(&mut unpoisoned(self.done.lock()).parts);
         let sink = Arc::clone(&self.sink);
         caught(self.site, || sink.commit(parts))?.map_err(|error| sink_failed(error, self.site))
     }
@@ -275,7 +288,9 @@ impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
     }
 
     fn close(self, _last: bool) {
-        unpoisoned(self.parts.done.lock()).push((self.instance, self.part));
+        let mut done = unpoisoned(self.parts.done.lock());
+        let at = place(&mut done.instances, self.instance);
+        done.parts.insert(at, self.part);
     }
 }
 
