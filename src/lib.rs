@@ -38,10 +38,14 @@
 //! - Of all events: [`unique`](Flow::unique), [`group_by`](Flow::group_by), [`sorted`](Flow::sorted),
 //!   [`k_smallest`](Flow::k_smallest) and their kin.
 //! - Order: a flow of one source and per-event operators is [`Sequenced`]. [`ordered`](Flow::ordered)
-//!   keeps the source's order over parallel instances, [`take`](Flow::take) needs it.
+//!   keeps the source's order over parallel instances; [`take`](Flow::take), [`scan`](Flow::scan),
+//!   [`chunks`](Flow::chunks) and their kin need it.
 //! - Two flows: [`zip`](Flow::zip), [`chain`](Flow::chain) and [`merge_sorted`](Flow::merge_sorted)
 //!   keep their orders, [`cross`](Flow::cross) pairs all with all, and [`join`](Keyed::join) and its
 //!   kin find what has the same key.
+//! - Several flows: [`merge`](Flow::merge) makes one of two; [`split_by`](Flow::split_by),
+//!   [`split_results`](Flow::split_results), [`unzip`](Flow::unzip) and
+//!   [`broadcast`](Flow::broadcast) make several of one, which are run together.
 //! - Terminals: [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`count`](Flow::count), …;
 //!   [`with_iter`](Flow::with_iter) and `into_iter` give results as they come; [`start`](Flow::start)
 //!   gives a [`Handle`]; [`to`](Flow::to) sends events into your own [`Sink`], and [`run`] runs several

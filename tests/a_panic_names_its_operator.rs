@@ -207,7 +207,10 @@ fn in_terminals_that_accumulate() {
             living(lives, on).ordered().reduce_with(op).map(drop)
         }),
         case("try_fold", |lives, on| {
-            let f = |sum: &mut u64, x: Living| Ok::<_, BoxError>(*sum += boom(x.number));
+            let f = |sum: &mut u64, x: Living| -> Result<(), BoxError> {
+                *sum += boom(x.number);
+                Ok(())
+            };
             living(lives, on).try_fold(|| 0, f, |_, _| Ok(())).map(drop)
         }),
         case("try_reduce", |lives, on| {

@@ -452,3 +452,10 @@ fn terminals_that_accumulate() {
         }),
     ]);
 }
+
+#[test]
+fn a_verb_along_an_order_is_in_the_plan_once() {
+    let flow = Flow::from_range(0..10u64).stages(2).skip(1).enumerate().map(|x| x.1).chunks(3);
+    let plan = flow.explain().to_string();
+    assert!(plan.contains("2. skip → enumerate → map → chunks  × 1"), "{plan}");
+}

@@ -143,7 +143,7 @@ impl Chain for Last {
     where
         N: Sequenced<Item = u64>,
     {
-        if s.instances % 2 == 0 {
+        if s.instances.is_multiple_of(2) {
             return flow.ordered().with_iter(|got| got.collect());
         }
         flow.collect()
