@@ -84,22 +84,6 @@ fn a_taker_behind_a_join_stops_both_sides() {
     }
 }
 
-/// The shorter side of a zip has ended, but its last pairs cannot go on yet.
-#[test]
-fn a_side_that_is_not_wanted_stops_at_once() {
-    let _alone = alone();
-    let lives = Lives::default();
-    let alive = lives.number(0);
-    let endless = Flow::from_iter((0u64..).inspect(move |_| _ = &alive));
-    let (go_on, held_up) = unbounded::<()>();
-    let pairs = Flow::from_vec(vec![1u64, 2, 3, 4, 5]).zip(endless).partition().stages(1);
-    let slow = pairs.max_demand(1).on(Executor::threads(2)).to(move |_| _ = held_up.recv());
-    let handle = slow.start().unwrap();
-    until("the iterator is gone", || lives.left() == 0);
-    drop(go_on);
-    in_time(move || handle.join()).unwrap();
-}
-
 /// Nothing is known to come, and yet what is there comes out.
 #[test]
 fn results_come_while_a_side_waits() {
