@@ -26,7 +26,8 @@
 //!   [`from_iters`](Flow::from_iters), [`from_lines`](Flow::from_lines),
 //!   [`from_reader`](Flow::from_reader), [`from_files`](Flow::from_files),
 //!   [`from_channel`](Flow::from_channel), and [`from_stages`](Flow::from_stages) for your own
-//!   [`Producer`]s.
+//!   [`Producer`]s. With features: `from_par_iter` (`rayon`), `from_stream` (`async`), `from_csv` and
+//!   `from_csv_files` (`csv`), `from_json` and `from_json_files` (`json`).
 //! - Per event: [`map`](Flow::map), [`filter`](Flow::filter), [`flat_map`](Flow::flat_map) and their
 //!   kin; [`map_init`](Flow::map_init) keeps a value per instance.
 //! - Failing events: [`try_map`](Flow::try_map) fails the run, [`attempt`](Flow::attempt) gives `Result`s
@@ -50,6 +51,10 @@
 //!   [`with_iter`](Flow::with_iter) and `into_iter` give results as they come; [`start`](Flow::start)
 //!   gives a [`Handle`]; [`to`](Flow::to) sends events into your own [`Sink`], and [`run`] runs several
 //!   such jobs as one.
+//! - Files and other writers: [`Lines`] is a sink over any [`Write`](std::io::Write), and so are `Csv`
+//!   (`csv`), `Json` (`json`) and [`Written`] with your own [`Encoder`]; an `AtomicFile` (`atomic-file`)
+//!   in place of a writer appears whole or not at all.
+//! - Neighbours: `into_par_iter` (`rayon`); `into_stream`, `map_async` and `map_async_ordered` (`async`).
 //! - Seeing: [`explain`](Flow::explain) gives the [`Plan`], a [`Meter`] the [`Metrics`].
 //! - Who runs it: an [`Executor`], threads or a simulation that replays a run from its seed.
 //!

@@ -2,9 +2,10 @@
 //! so a change must be seen.
 
 use flow::{
-    Aggregates, BoxFlow, Collect, DeadLetter, Demand, EdgeMetrics, Emitter, ErrorKind, Executor,
-    Flow, FlowError, FlowHasher, FlowIter, Handle, Ignore, IntoIter, Job, Keys, Meter, Metrics,
-    Node, Notifier, PaneInfo, Plan, PlanEdge, PlanStage, Produced, Retry, StageMetrics,
+    Aggregates, AsyncTask, AtomicFile, BoxFlow, Collect, Csv, DeadLetter, Demand, EdgeMetrics,
+    Emitter, ErrorKind, Executor, Flow, FlowError, FlowHasher, FlowIter, FlowStream, Handle,
+    Ignore, IntoIter, Job, Json, Keys, Lines, Meter, Metrics, Node, Notifier, PaneInfo, Plan,
+    PlanEdge, PlanStage, Produced, Retry, StageMetrics,
 };
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -53,6 +54,11 @@ fn flows_and_jobs_can_be_sent() {
         Job<BoxFlow<'static, Item>, Ignore>: Send = true;
         Handle<Vec<Item>>: Send = true, Unpin = true;
         IntoIter<Item>: Send = true, Unpin = true;
+        FlowStream<Item>: Send = true, Unpin = true;
+        AsyncTask: Send = true, Unpin = true;
+        Lines<Vec<u8>>: Send = true, Sync = true;
+        Json<Vec<u8>>: Send = true, Sync = true;
+        Csv<AtomicFile>: Send = true, Sync = true;
         Collect<Rc<Item>>: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
         Ignore: Send = true, Sync = true, UnwindSafe = true, RefUnwindSafe = true;
     }
