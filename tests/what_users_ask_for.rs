@@ -190,6 +190,11 @@ fn events_that_fail_end_the_run_or_go_elsewhere() {
         let all: Result<Vec<u64>, _> = numbers.collect().unwrap();
         assert!(all.is_err());
 
+        let failed = words().try_map(|word| word.parse::<u64>()).on(executor.clone()).run();
+        let failed = failed.unwrap_err();
+        assert_eq!((failed.kind(), failed.operator()), (ErrorKind::Event, Some("try_map")));
+        assert!(failed.source().unwrap().is::<std::num::ParseIntError>());
+
         let numbers = words().map(|word| word.parse::<u64>().map_err(|_| word)).on(executor);
         let (good, bad) = numbers.split_results();
         let good = good.to(Collect::<BTreeSet<_>>::new());
@@ -266,6 +271,17 @@ fn every_stage_has_its_own_parallelism() {
         .unwrap();
     let most = [&wide, &narrow, &single].map(|gauge| gauge.1.load(Ordering::SeqCst));
     assert!(most[0] <= 4 && most[1] <= 2 && most[2] == 1, "{most:?}");
+}
+
+/// Can events be taken so many at a time, for a table or a service that wants batches? (`tokio#4694`)
+#[test]
+fn batches_have_the_size_that_was_asked_for() {
+    for executor in executors() {
+        let batches = Flow::from_range(0..1005u64).map(|x| x + 1).chunks(100).on(executor);
+        let batches: Vec<Vec<u64>> = batches.collect().unwrap();
+        assert!(batches.iter().rev().skip(1).all(|batch| batch.len() == 100));
+        assert!(batches.concat().into_iter().eq(1..=1005));
+    }
 }
 
 /// How far is it, what waits where, and does asking slow it down? (`rayon#824`, `indicatif#170`)

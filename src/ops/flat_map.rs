@@ -19,7 +19,9 @@ impl<N: Node> Flow<N> {
     /// Turns every event into any number of events.
     ///
     /// The iterator is suspended where a consumer has no demand and goes on later, so an event may
-    /// give more than fits in memory, even endlessly many.
+    /// give more than fits in memory, even endlessly many. It cannot borrow from the event, which is
+    /// gone by then: words of an owned line come from [`flat_map_emit`](Flow::flat_map_emit), which
+    /// lends its event.
     ///
     /// ```
     /// use flow::Flow;

@@ -53,8 +53,10 @@ impl<T> fmt::Debug for OneByOne<'_, T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Send> Sequenced for OneByOne<'_, T> {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Send> Single for OneByOne<'_, T> {}
 
 impl<T: Send> Node for OneByOne<'_, T> {

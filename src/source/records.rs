@@ -88,6 +88,7 @@ impl<S, F> Flow<Records<S, F>> {
 }
 
 #[allow(private_bounds, reason = "formats are this library's")]
+#[diagnostic::do_not_recommend]
 impl<S: BlockSource, F: Decode> Sequenced for Records<S, F> {}
 
 #[allow(private_bounds, reason = "formats are this library's")]
