@@ -99,7 +99,13 @@ mod source;
 mod state;
 mod sync;
 #[cfg(not(loom))]
+pub mod testing;
+#[cfg(not(loom))]
 mod text;
+#[cfg(not(loom))]
+mod time;
+#[cfg(not(loom))]
+mod window;
 
 #[cfg(all(feature = "async", not(loom)))]
 pub use crate::bridge::{AsyncTask, FlowStream};
@@ -122,7 +128,7 @@ pub use crate::{
     ops::{
         BoxFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow, Key, Keyed,
         KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction, Retry,
-        Sequenced,
+        Sequenced, Stampable, Stamped, TimedFlow, Watermarking, Watermarks, Windowed,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{
@@ -132,4 +138,17 @@ pub use crate::{
     source::{Demand, Integer, Notifier, Produced, Producer},
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,
+    time::Timestamp,
+    window::{Firing, Pane, PaneView, Span, Timing, Trigger, Window},
 };
+
+/// The kinds of windows and the parts of triggers: for signatures, and for windows and triggers of your
+/// own.
+#[cfg(not(loom))]
+pub mod windows {
+    pub use crate::window::{
+        AfterDelay, Assign, Assigned, Assigner, AtWatermark, ByClock, Condition, Count, Each,
+        Every, Fixed, Global, Never, On, OnEvent, Or, Periodic, Session, Sliding, SlidingCount,
+        Triggering, TriggeringOn, WindowKind,
+    };
+}
