@@ -95,6 +95,10 @@ mod state;
 mod sync;
 #[cfg(not(loom))]
 mod text;
+#[cfg(not(loom))]
+mod time;
+#[cfg(not(loom))]
+mod window;
 
 #[cfg(all(feature = "async", not(loom)))]
 pub use crate::bridge::{AsyncTask, FlowStream};
@@ -127,4 +131,6 @@ pub use crate::{
     source::{Demand, Integer, Notifier, Produced, Producer},
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,
+    time::Timestamp,
+    window::{Firing, Pane, PaneView, Span, Timing, Trigger, Window},
 };
