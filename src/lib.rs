@@ -99,6 +99,8 @@ mod source;
 mod state;
 mod sync;
 #[cfg(not(loom))]
+pub mod testing;
+#[cfg(not(loom))]
 mod text;
 #[cfg(not(loom))]
 mod time;
@@ -126,7 +128,7 @@ pub use crate::{
     ops::{
         BoxFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow, Key, Keyed,
         KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction, Retry,
-        Sequenced,
+        Sequenced, Stampable, Stamped, Timed, Watermarking, Watermarks, Windowed,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{
@@ -139,3 +141,12 @@ pub use crate::{
     time::Timestamp,
     window::{Firing, Pane, PaneView, Span, Timing, Trigger, Window},
 };
+
+/// The parts of triggers, for signatures and for triggers of your own.
+#[cfg(not(loom))]
+pub mod trigger {
+    pub use crate::window::{
+        AfterDelay, AtWatermark, Condition, Each, Every, Never, On, OnEvent, Or, Periodic,
+        Triggering, TriggeringOn,
+    };
+}

@@ -62,6 +62,11 @@ pub trait Operator: Send {
     /// The input is quiet, or has ended: nothing may stay that could go.
     fn flush<K: Push<Self::Out>>(&mut self, _next: &mut K) {}
 
+    /// When it wants to be called again at the latest, on the run's clock, although nothing comes.
+    fn due(&self) -> Option<u64> {
+        None
+    }
+
     /// The input has ended: emits what is left while `next` has room. True: all is through.
     fn end<K: Push<Self::Out>>(&mut self, _finish: Finish, _next: &mut K) -> bool {
         true
@@ -167,10 +172,13 @@ where
     }
 
     fn quiet(&mut self, now: u64) -> Option<u64> {
-        if !O::ONLY_PUSHES {
+        let next = if O::ONLY_PUSHES {
+            None
+        } else {
             self.operator.flush(&mut self.next);
-        }
-        self.next.quiet(now)
+            self.operator.due()
+        };
+        next.into_iter().chain(self.next.quiet(now)).min()
     }
 
     fn end(&mut self, finish: Finish) -> bool {

@@ -8,6 +8,7 @@ pub(crate) use fused::{FusedMake, Operator, Spec};
 pub(crate) use position::Positions;
 
 use crate::runtime::Place;
+use crate::time::Timestamp;
 
 /// What stands downstream in the same stage instance: an operator and all that follows it, or the
 /// end of the stage. Everything but the events themselves.
@@ -88,7 +89,7 @@ pub trait Make: Send + Sync {
     fn make(&self, place: &Place) -> Self::Kernel;
 }
 
-/// A control mark. Watermarks and barriers will be further kinds.
+/// A control mark. Barriers will be a further kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// The events that follow come from the source's positions `start .. start + len`.
@@ -100,6 +101,10 @@ pub enum Mark {
     },
     /// All that the claim gave has been pushed.
     Settled,
+    /// No event before this time is still expected from this instance.
+    Watermark(Timestamp),
+    /// Nothing is expected from this instance for now: nobody waits for its watermark.
+    Idle,
 }
 
 /// How an input ended.

@@ -37,7 +37,7 @@ impl<N: Node> Flow<N> {
         F: Fn(N::Item) -> I + Send + Sync,
     {
         let site = Site::here("flat_map");
-        self.then(site, FlatMap { f: Arc::new(f), site, types: PhantomData })
+        self.then(site, FlatMap::new(site, f))
     }
 
     /// Emits the items of every event. `Option`s and `Result`s are such events too: what is `None` or
@@ -95,6 +95,12 @@ pub struct FlatMap<F, T, I> {
     f: Arc<F>,
     site: Site,
     types: PhantomData<fn(T) -> I>,
+}
+
+impl<F, T, I> FlatMap<F, T, I> {
+    pub(super) fn new(site: Site, f: F) -> Self {
+        FlatMap { f: Arc::new(f), site, types: PhantomData }
+    }
 }
 
 impl<F, T, I> Clone for FlatMap<F, T, I> {

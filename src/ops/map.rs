@@ -152,6 +152,12 @@ pub struct PerEvent<C, T, U> {
     types: PhantomData<fn(T) -> U>,
 }
 
+impl<C, T, U> PerEvent<C, T, U> {
+    pub(super) fn new(site: Site, call: C) -> Self {
+        PerEvent { call: Arc::new(call), site, types: PhantomData }
+    }
+}
+
 impl<C, T, U> Clone for PerEvent<C, T, U> {
     fn clone(&self) -> Self {
         PerEvent { call: Arc::clone(&self.call), site: self.site, types: PhantomData }
@@ -219,7 +225,7 @@ impl<T, U, F: Fn(T) -> U + Send + Sync> Call<T> for MapWith<F> {
 
 /// `filter`'s closure.
 #[derive(Debug)]
-pub struct FilterWith<F>(F);
+pub struct FilterWith<F>(pub(crate) F);
 
 impl<T, F: Fn(&T) -> bool + Send + Sync> Call<T> for FilterWith<F> {
     type Out = T;
@@ -240,7 +246,7 @@ impl<T, F: Fn(&T) -> bool + Send + Sync> Call<T> for FilterWith<F> {
 
 /// `filter_map`'s closure.
 #[derive(Debug)]
-pub struct FilterMapWith<F>(F);
+pub struct FilterMapWith<F>(pub(crate) F);
 
 impl<T, U, F: Fn(T) -> Option<U> + Send + Sync> Call<T> for FilterMapWith<F> {
     type Out = U;
@@ -258,7 +264,7 @@ impl<T, U, F: Fn(T) -> Option<U> + Send + Sync> Call<T> for FilterMapWith<F> {
 
 /// `inspect`'s closure.
 #[derive(Debug)]
-pub struct InspectWith<F>(F);
+pub struct InspectWith<F>(pub(crate) F);
 
 impl<T, F: Fn(&T) + Send + Sync> Call<T> for InspectWith<F> {
     type Out = T;

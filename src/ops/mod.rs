@@ -35,6 +35,7 @@ mod skip;
 mod sorted;
 mod take;
 mod through;
+mod timed;
 mod together;
 mod try_map;
 mod unique;
@@ -53,10 +54,11 @@ pub(crate) use node::Single;
 #[cfg(feature = "async")]
 pub(crate) use node::Then;
 pub(crate) use node::{ByReference, KeepsOrder, Lending};
-pub use node::{Node, Partitioned, Sequenced};
+pub use node::{Node, Partitioned, Sequenced, Stampable};
 #[cfg(feature = "async")]
 pub(crate) use ordered::Ordered;
 pub use reduce::{PaneInfo, Reduction};
 pub use reduce_and_emit::EmittingReduction;
 pub use retry::Retry;
 pub use through::ProducerConsumer;
+pub use timed::{Stamped, Timed, Watermarking, Watermarks, Windowed};

@@ -58,6 +58,35 @@ pub trait Node: Sized + Send {
 )]
 pub trait Sequenced: Node {}
 
+/// A flow whose events come in the order of their source, or of each of several sources, so that
+/// their times can be told from it.
+#[diagnostic::on_unimplemented(
+    message = "the events of this flow come in no order of their sources",
+    label = "`timestamps` needs sources followed by per-event operators",
+    note = "call it before `partition`, `key_by`, `merge` or `rebalance`"
+)]
+pub trait Stampable: Node {
+    /// Whether it can be built with one instance per source; else it is put in order.
+    #[doc(hidden)]
+    const PER_SOURCE: bool = false;
+
+    /// As [`Node::describe`], with one instance per source.
+    #[doc(hidden)]
+    fn describe_per_source(&self, stage: &StageOptions, outline: &mut Outline) {
+        self.describe(stage, outline);
+    }
+
+    /// As [`Node::build`], with one instance per source.
+    #[doc(hidden)]
+    fn build_per_source<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<Self::Item>> + 'env,
+    {
+        self.build(stage, builder, make);
+    }
+}
+
 /// A sequenced flow whose last stage has one instance: what comes out of it is in order already.
 #[doc(hidden)]
 pub trait Single: Sequenced {}
@@ -190,6 +219,28 @@ impl<N: Partitioned, S> Partitioned for Then<N, S> where Then<N, S>: Node {}
 
 #[diagnostic::do_not_recommend]
 impl<N: Sequenced, S: KeepsOrder> Sequenced for Then<N, S> where Then<N, S>: Node {}
+
+impl<N: Stampable, S: Spec + KeepsOrder> Stampable for Then<N, S>
+where
+    Then<N, S>: Node<Item = <S::Operator as Operator>::Out>,
+    S::Operator: Operator<In = N::Item>,
+{
+    const PER_SOURCE: bool = N::PER_SOURCE;
+
+    fn describe_per_source(&self, stage: &StageOptions, outline: &mut Outline) {
+        outline.operator(self.site);
+        self.up.describe_per_source(stage, outline);
+    }
+
+    fn build_per_source<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<Self::Item>> + 'env,
+    {
+        let make = FusedMake { spec: self.spec, next: make };
+        self.up.build_per_source(stage, builder, make);
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl<N: Single, S: KeepsOrder> Single for Then<N, S> where Then<N, S>: Node {}

@@ -1,7 +1,7 @@
 //! `ordered`: the source's order over parallel instances, in bounded memory, results as they come.
 
 use super::Flow;
-use super::node::{ByReference, Node, Sequenced, Single};
+use super::node::{ByReference, Node, Sequenced, Single, Stampable};
 use crate::error::Site;
 use crate::kernel::{Make, Push};
 use crate::plan::{Builder, Outline, StageOptions};
@@ -53,7 +53,7 @@ impl<N: Node> Flow<N> {
 /// A flow whose parallel results are put in order again.
 #[derive(Clone, Debug)]
 pub struct Ordered<N> {
-    up: N,
+    pub(super) up: N,
     up_stage: StageOptions,
     /// Another operator needs the order and is in the plan for both.
     implied: bool,
@@ -66,7 +66,14 @@ impl<N: Sequenced> Sequenced for Ordered<N> {}
 #[diagnostic::do_not_recommend]
 impl<N: Sequenced> Single for Ordered<N> {}
 
+impl<N: Sequenced> Stampable for Ordered<N> {}
+
 impl<N> Ordered<N> {
+    /// In order for another operator.
+    pub(super) fn of(up: N, up_stage: StageOptions, site: Site) -> Self {
+        Ordered { up, up_stage, implied: true, site }
+    }
+
     /// The order that another operator needs, in a stage before that operator's own.
     pub(super) fn implied(up: N, up_stage: StageOptions, by: Site) -> Self {
         let site = Site { operator: "ordered", ..by };
@@ -80,7 +87,7 @@ impl<N> Ordered<N> {
     }
 }
 
-impl<N: Sequenced> Node for Ordered<N> {
+impl<N: Node> Node for Ordered<N> {
     type Item = N::Item;
     type Lending = ByReference;
     const SINGLE: bool = true;

@@ -484,6 +484,8 @@ pub struct IntoPool<T> {
     at_once: bool,
     /// What came when nobody claimed any more.
     unwanted: usize,
+    /// Whether this is the only instance that feeds this pool.
+    alone: bool,
 }
 
 impl<T> IntoPool<T> {
@@ -542,7 +544,7 @@ impl<T: Send> Kernel for IntoPool<T> {
     }
 
     fn close(self, last: bool) {
-        if last {
+        if last || self.alone {
             self.pool.end();
         }
     }
@@ -580,6 +582,20 @@ impl<T: Send> Make for IntoPoolMake<T> {
             staged: Vec::new(),
             at_once: false,
             unwanted: 0,
+            alone: false,
         }
+    }
+}
+
+/// Makes feeders of which each has a pool of its own.
+#[derive(Debug)]
+pub(crate) struct IntoPoolsMake<T>(pub(crate) Arc<[Arc<Pool<T>>]>);
+
+impl<T: Send> Make for IntoPoolsMake<T> {
+    type Kernel = IntoPool<T>;
+
+    fn make(&self, place: &Place) -> IntoPool<T> {
+        let alone = IntoPoolMake(Arc::clone(&self.0[place.instance])).make(place);
+        IntoPool { alone: true, ..alone }
     }
 }

@@ -177,6 +177,8 @@ impl<T: Send> Kernel for IntoOrder<T> {
                     self.reorder.file(start, len, &mut self.staged, true);
                 }
             }
+            // Times are given behind an order, not before it.
+            Mark::Watermark(_) | Mark::Idle => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One instance's counts. What is left of them is published when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub struct Tally {
     stage: Arc<Stage>,
     pub(crate) skipped: u64,
     pub(crate) diverted: u64,

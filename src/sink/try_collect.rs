@@ -135,6 +135,7 @@ impl<T, E> Operator for UntilErrorInstance<Result<T, E>> {
         self.claim = match mark {
             Mark::Claimed { start, .. } => start,
             Mark::Settled => NONE,
+            Mark::Watermark(_) | Mark::Idle => self.claim,
         };
         next.mark(mark);
     }

@@ -3,7 +3,7 @@
 use super::feed;
 use crate::error::Site;
 use crate::kernel::{Make, Push};
-use crate::ops::{ByReference, Flow, Node, Sequenced};
+use crate::ops::{ByReference, Flow, Node, Sequenced, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
 use crate::runtime::pool::{IntoPool, Pool};
@@ -34,6 +34,8 @@ pub struct FromChannel<T> {
     receiver: Receiver<T>,
     site: Site,
 }
+
+impl<T: Send> Stampable for FromChannel<T> {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Send> Sequenced for FromChannel<T> {}

@@ -2,7 +2,7 @@
 
 use crate::error::Site;
 use crate::kernel::{Make, Mark, Push};
-use crate::ops::{ByReference, Flow, Node, Sequenced};
+use crate::ops::{ByReference, Flow, Node, Sequenced, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
 use crate::runtime::credit::Credits;
@@ -94,6 +94,9 @@ macro_rules! integers {
 }
 
 integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+
+impl<T: Sync> Stampable for FromSlice<'_, T> {}
+impl<T: Integer> Stampable for FromRange<T> {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Sync> Sequenced for FromSlice<'_, T> {}

@@ -4,7 +4,7 @@ use super::feed;
 use crate::error::{ErrorKind, FlowError, Site};
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
-use crate::ops::{ByReference, Flow, Lending, Node, Sequenced};
+use crate::ops::{ByReference, Flow, Lending, Node, Sequenced, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
 use crate::runtime::core::{Cx, Phase};
@@ -229,6 +229,7 @@ impl<R: Read + Send> NextBlock for OpenReader<R> {
 
 #[diagnostic::do_not_recommend]
 impl<S: BlockSource> Sequenced for TextLines<S> {}
+impl<S: BlockSource> Stampable for TextLines<S> {}
 
 impl<S: BlockSource> Node for TextLines<S> {
     type Item = String;
@@ -450,6 +451,7 @@ pub struct FromReader<R> {
 
 #[diagnostic::do_not_recommend]
 impl<R: Read + Send> Sequenced for FromReader<R> {}
+impl<R: Read + Send> Stampable for FromReader<R> {}
 
 impl<R: Read + Send> Node for FromReader<R> {
     type Item = Vec<u8>;

@@ -4,7 +4,7 @@ use super::feed;
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Make, Push};
-use crate::ops::{ByReference, Flow, Node, Sequenced};
+use crate::ops::{ByReference, Flow, Node, Sequenced, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
 use crate::runtime::pool::IntoPool;
@@ -107,6 +107,29 @@ impl<I: Iterator<Item: Send> + Send, S: Sources> Node for FromIter<I, S> {
         let inputs =
             self.iters.into_iter().map(|iter| FromOneIter { iter: Some(iter), site, inline: 0 });
         feed::build(|_| inputs.collect(), site, stage, builder, make);
+    }
+}
+
+impl<I: Iterator<Item: Send> + Send, S: Sources> Stampable for FromIter<I, S> {
+    const PER_SOURCE: bool = true;
+
+    fn describe_per_source(&self, stage: &StageOptions, outline: &mut Outline) {
+        let instances = self.iters.len().max(1);
+        outline.instances(instances);
+        outline.edge_from(&StageOptions::default(), "one to one", stage.edge());
+        outline.instances(instances);
+        outline.operator(self.site);
+    }
+
+    fn build_per_source<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<I::Item>> + 'env,
+    {
+        let site = self.site;
+        let inputs = self.iters.into_iter();
+        let inputs = inputs.map(|iter| FromOneIter { iter: Some(iter), site, inline: 0 });
+        feed::build_fed_per_source(inputs.collect(), site, stage, builder, make);
     }
 }
 

@@ -18,4 +18,5 @@ mod text;
 mod vec;
 
 pub use cursor::Integer;
+pub(crate) use feed::build_per_source;
 pub use producer::{Demand, Notifier, Produced, Producer};

@@ -4,10 +4,9 @@ use super::feed;
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Make, Push};
-use crate::ops::{ByReference, Flow, Node};
+use crate::ops::{ByReference, Flow, Node, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
-use crate::runtime::pool::IntoPool;
 use crate::runtime::stage::{Input, Pull};
 use crate::runtime::task::TaskRef;
 use std::collections::VecDeque;
@@ -189,16 +188,27 @@ impl<P: Producer> Node for FromStages<P> {
         M: Make<Kernel: Push<P::Item>> + 'env,
     {
         let site = self.site;
-        let inputs = self.producers.into_iter().map(|producer| FromProducer {
-            producer,
-            emitted: VecDeque::new(),
-            produced: Produced::More,
-            rung: Arc::default(),
-            awaits_bell: false,
-            due: 0,
-            site,
-        });
+        let inputs = self.producers.into_iter().map(|producer| FromProducer::new(producer, site));
         feed::build(|_| inputs.collect(), site, stage, builder, make);
+    }
+}
+
+impl<P: Producer> Stampable for FromStages<P> {
+    const PER_SOURCE: bool = true;
+
+    fn describe_per_source(&self, _stage: &StageOptions, outline: &mut Outline) {
+        outline.instances(self.producers.len().max(1));
+        outline.operator(self.site);
+    }
+
+    fn build_per_source<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<P::Item>> + 'env,
+    {
+        let site = self.site;
+        let inputs = self.producers.into_iter().map(|producer| FromProducer::new(producer, site));
+        feed::build_per_source(inputs.collect(), site, stage, builder, make);
     }
 }
 
@@ -221,6 +231,18 @@ struct FromProducer<P: Producer> {
 const ASK_AGAIN: u64 = 1_000_000;
 
 impl<P: Producer> FromProducer<P> {
+    fn new(producer: P, site: Site) -> Self {
+        FromProducer {
+            producer,
+            emitted: VecDeque::new(),
+            produced: Produced::More,
+            rung: Arc::default(),
+            awaits_bell: false,
+            due: 0,
+            site,
+        }
+    }
+
     /// Whether it said that there is nothing for now, and nothing has changed since: a task may be
     /// woken for other reasons.
     fn still_pending(&self, cx: &mut Cx<'_>) -> bool {
@@ -235,8 +257,8 @@ impl<P: Producer> FromProducer<P> {
     }
 }
 
-impl<P: Producer> Input<IntoPool<P::Item>> for FromProducer<P> {
-    fn pull(&mut self, pool: &mut IntoPool<P::Item>, room: usize, cx: &mut Cx<'_>) -> Pull {
+impl<P: Producer, K: Push<P::Item>> Input<K> for FromProducer<P> {
+    fn pull(&mut self, kernel: &mut K, room: usize, cx: &mut Cx<'_>) -> Pull {
         if self.emitted.is_empty() {
             if self.produced == Produced::Done || cx.core.phase() != Phase::Running {
                 return Pull::End;
@@ -263,9 +285,7 @@ impl<P: Producer> Input<IntoPool<P::Item>> for FromProducer<P> {
             }
         }
         let now = room.min(self.emitted.len());
-        for event in self.emitted.drain(..now) {
-            pool.push(event);
-        }
+        kernel.push_all(self.emitted.drain(..now));
         match self.produced {
             _ if now > 0 => Pull::Some(now),
             Produced::Done => Pull::End,

@@ -3,7 +3,7 @@
 use super::cursor::claim;
 use crate::error::Site;
 use crate::kernel::{Make, Mark, Push};
-use crate::ops::{ByReference, Flow, Node, Sequenced};
+use crate::ops::{ByReference, Flow, Node, Sequenced, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
 use crate::runtime::credit::Credits;
@@ -53,6 +53,8 @@ impl<L: ?Sized> fmt::Debug for FromText<'_, L> {
         f.write_str("FromText")
     }
 }
+
+impl<L: Cut + ?Sized> Stampable for FromText<'_, L> {}
 
 #[diagnostic::do_not_recommend]
 impl<L: Cut + ?Sized> Sequenced for FromText<'_, L> {}

@@ -2,7 +2,7 @@
 
 use crate::error::Site;
 use crate::kernel::{Make, Push};
-use crate::ops::{ByReference, Flow, Node, Sequenced};
+use crate::ops::{ByReference, Flow, Node, Sequenced, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::pool::{FromPool, Pool};
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub struct FromVec<T> {
     vec: Vec<T>,
     site: Site,
 }
+
+impl<T: Send> Stampable for FromVec<T> {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Send> Sequenced for FromVec<T> {}

@@ -15,4 +15,5 @@ mod watermark;
 pub(crate) use coalesce::{Change, Coalescer};
 pub use timestamp::Timestamp;
 pub(crate) use timestamp::ticks;
-pub(crate) use watermark::{Ascending, Bounded, Floored, Punctuated, Watermarks};
+pub(crate) use watermark::{Ascending, Punctuated, Watermarks};
+pub use watermark::{Bounded, Floored};

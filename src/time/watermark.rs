@@ -15,7 +15,7 @@ pub(crate) trait Watermarks<T>: Send {
 
 /// Rounds down, and lets only what is new through.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Floored {
+pub struct Floored {
     granularity: i64,
     /// Below it nothing new can be said.
     next: Timestamp,
@@ -71,7 +71,7 @@ impl<T> Watermarks<T> for Ascending {
 /// Events are out of order by at most some ticks: the watermark is as far behind the highest
 /// timestamp.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounded {
+pub struct Bounded {
     disorder: i64,
     floored: Floored,
 }

@@ -21,7 +21,7 @@ use std::borrow::Borrow;
 use std::fmt;
 
 /// The windows of all keys of one partition.
-pub(crate) trait Machine<K, V>: Send {
+pub trait Machine<K, V>: Send {
     /// The next pane that is due.
     fn next(&mut self) -> Option<Pane<K, V>>;
 
@@ -49,14 +49,14 @@ pub(crate) trait Machine<K, V>: Send {
 }
 
 /// A machine that takes events: `T` is `E` or a reference to one.
-pub(crate) trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
+pub trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
     /// Folds an event with its timestamp into all of its windows that are open. `hash` is the key's,
     /// always the same. An event that is late for all of its windows is handed back, with its key.
     fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)>;
 }
 
 /// Windows whose machine is content with any fold.
-pub(crate) trait Windowing<K, F: Folding, R: Triggering, M: Mode<F>>: WindowKind {
+pub trait Windowing<K, F: Folding, R: Triggering, M: Mode<F>>: WindowKind {
     /// The machine.
     type Machine: Machine<K, F::Out>;
 
@@ -65,9 +65,7 @@ pub(crate) trait Windowing<K, F: Folding, R: Triggering, M: Mode<F>>: WindowKind
 }
 
 /// Windows whose machine merges accumulators: sessions need it, sliding windows are faster with it.
-pub(crate) trait MergingWindowing<K, F: Merge, R: Triggering, M: Mode<F>>:
-    WindowKind
-{
+pub trait MergingWindowing<K, F: Merge, R: Triggering, M: Mode<F>>: WindowKind {
     /// The machine.
     type Machine: Machine<K, F::Out>;
 
@@ -202,7 +200,7 @@ where
 }
 
 /// Sliding windows of a fold that merges: in slices where every window fires once.
-pub(crate) enum SlidingMachine<K, F: Merge, R: Triggering, M: Mode<F>> {
+pub enum SlidingMachine<K, F: Merge, R: Triggering, M: Mode<F>> {
     /// Every event is folded once.
     Sliced(Sliced<K, F>),
     /// Every event is folded into each of its windows.

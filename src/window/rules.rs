@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 /// The fold, the trigger, the mode and the allowed lateness of windows.
 #[derive(Debug)]
-pub(crate) struct Rules<F, R, M> {
+pub struct Rules<F, R, M> {
     pub(crate) fold: F,
     pub(crate) trigger: R,
     /// In ticks, not negative; `i64::MAX` keeps windows for ever.
@@ -20,7 +20,7 @@ pub(crate) struct Rules<F, R, M> {
 
 /// What is counted. `assigned` is always `folded + late_for_window`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
+pub struct Counters {
     /// Events.
     pub(crate) events: u64,
     /// Events times the windows that each belongs to.
@@ -36,7 +36,7 @@ pub(crate) struct Counters {
 }
 
 /// The state of one window of one key.
-pub(crate) struct Slot<F: Folding, R: Triggering, M: Mode<F>> {
+pub struct Slot<F: Folding, R: Triggering, M: Mode<F>> {
     held: M::Held,
     pub(super) state: R::State,
     /// Events since the last firing.

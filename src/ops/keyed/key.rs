@@ -81,10 +81,10 @@ impl<N, X> Keyed<N, X> {
 /// order, one pair per key, when the input has ended.
 #[must_use = "a keyed flow needs a verb such as `count` or `aggregate`, and then a terminal"]
 pub struct Keyed<N, X> {
-    pub(super) flow: Flow<N>,
-    pub(super) key: Arc<X>,
-    pub(super) hash: RoutingHash,
-    pub(super) site: Site,
+    pub(in crate::ops) flow: Flow<N>,
+    pub(in crate::ops) key: Arc<X>,
+    pub(in crate::ops) hash: RoutingHash,
+    pub(in crate::ops) site: Site,
 }
 
 impl<N: Clone, X> Clone for Keyed<N, X> {
@@ -149,7 +149,7 @@ pub trait Visit<S> {
 
 /// A key computed from the event.
 #[derive(Debug)]
-pub struct ByKeyFn<F>(pub(super) F);
+pub struct ByKeyFn<F>(pub(in crate::ops) F);
 
 impl<T, K, F> KeyOf<T> for ByKeyFn<F>
 where
@@ -208,7 +208,7 @@ where
 }
 
 /// Gives the key itself, to travel with its event.
-pub(super) struct TakeKey;
+pub(in crate::ops) struct TakeKey;
 
 impl<S> Visit<S> for TakeKey {
     type Out = (u64, S);

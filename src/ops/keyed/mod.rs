@@ -25,4 +25,5 @@ mod pre;
 mod summary;
 
 pub use each::{KeyedEach, Keys};
+pub(super) use key::{ByKeyFn, KeyOf, TakeKey};
 pub use key::{Key, Keyed};

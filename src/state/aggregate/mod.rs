@@ -148,6 +148,12 @@ pub trait Aggregator<T>: Send + Sync {
 
     /// The result of at least one event.
     fn finish(&self, acc: Self::Acc) -> Self::Output;
+
+    /// The result of no event, where there is one: what a discarding window says at the watermark
+    /// when nothing has come since it fired before. Without one it says nothing then.
+    fn empty(&self) -> Option<Self::Output> {
+        None
+    }
 }
 
 macro_rules! tuple {
@@ -175,6 +181,10 @@ macro_rules! tuple {
             #[inline]
             fn finish(&self, acc: Self::Acc) -> Self::Output {
                 ($(self.$at.finish(acc.$at),)+)
+            }
+
+            fn empty(&self) -> Option<Self::Output> {
+                Some(($(self.$at.empty()?,)+))
             }
         }
     };

@@ -41,6 +41,10 @@ impl<T> Aggregator<T> for Count {
     fn finish(&self, acc: u64) -> u64 {
         acc
     }
+
+    fn empty(&self) -> Option<u64> {
+        Some(0)
+    }
 }
 
 impl<T, V, F> Aggregator<T> for Sum<F>
@@ -71,6 +75,10 @@ where
     #[inline]
     fn finish(&self, acc: V) -> V {
         acc
+    }
+
+    fn empty(&self) -> Option<V> {
+        Some(V::default())
     }
 }
 

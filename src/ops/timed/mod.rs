@@ -1,0 +1,132 @@
+//! Flows whose events carry their time: the verbs that keep it, and those that need it.
+
+mod carry;
+mod exchange;
+mod stamp;
+mod terminals;
+mod watermarks;
+mod window;
+
+use stamp::HasTime;
+pub use stamp::{Stamped, Watermarking};
+pub use watermarks::Watermarks;
+pub use window::Windowed;
+
+use super::flat_map::FlatMap;
+use super::map::{FilterMapWith, FilterWith, InspectWith, MapWith, PerEvent};
+use super::node::Then;
+use super::{Flow, Node};
+use crate::error::Site;
+use crate::kernel::{Operator, Spec};
+use carry::Carry;
+use std::fmt;
+
+/// Marks a flow whose events carry their time, which [`timestamps`](Flow::timestamps) gives them.
+/// Its verbs see the events only; the time travels beside them, 8 bytes each.
+#[derive(Clone)]
+pub struct Timed<N>(pub(super) N);
+
+impl<N> Timed<N> {
+    pub(crate) fn new(node: N) -> Self {
+        Timed(node)
+    }
+}
+
+impl<N> fmt::Debug for Timed<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Timed")
+    }
+}
+
+/// An operator within a flow whose events carry their time.
+type Carried<N, S> = Flow<Timed<Then<N, Carry<S>>>>;
+
+impl<N, T> Flow<Timed<N>>
+where
+    N: Node<Item = Stamped<T>>,
+    T: Send,
+{
+    /// As [`Flow::map`]; the result has the time of its event.
+    #[track_caller]
+    pub fn map<U, F>(self, f: F) -> Carried<N, PerEvent<MapWith<F>, T, U>>
+    where
+        U: Send,
+        F: Fn(T) -> U + Send + Sync,
+    {
+        let site = Site::here("map");
+        self.carry(site, PerEvent::new(site, MapWith(f)))
+    }
+
+    /// As [`Flow::filter`].
+    #[track_caller]
+    pub fn filter<F>(self, f: F) -> Carried<N, PerEvent<FilterWith<F>, T, T>>
+    where
+        F: Fn(&T) -> bool + Send + Sync,
+    {
+        let site = Site::here("filter");
+        self.carry(site, PerEvent::new(site, FilterWith(f)))
+    }
+
+    /// As [`Flow::filter_map`]; the result has the time of its event.
+    #[track_caller]
+    pub fn filter_map<U, F>(self, f: F) -> Carried<N, PerEvent<FilterMapWith<F>, T, U>>
+    where
+        U: Send,
+        F: Fn(T) -> Option<U> + Send + Sync,
+    {
+        let site = Site::here("filter_map");
+        self.carry(site, PerEvent::new(site, FilterMapWith(f)))
+    }
+
+    /// As [`Flow::inspect`].
+    #[track_caller]
+    pub fn inspect<F>(self, f: F) -> Carried<N, PerEvent<InspectWith<F>, T, T>>
+    where
+        F: Fn(&T) + Send + Sync,
+    {
+        let site = Site::here("inspect");
+        self.carry(site, PerEvent::new(site, InspectWith(f)))
+    }
+
+    /// As [`Flow::flat_map`]; all results have the time of their event.
+    #[track_caller]
+    pub fn flat_map<I, F>(self, f: F) -> Carried<N, FlatMap<F, T, I>>
+    where
+        I: IntoIterator<Item: Send, IntoIter: Send>,
+        F: Fn(T) -> I + Send + Sync,
+    {
+        let site = Site::here("flat_map");
+        self.carry(site, FlatMap::new(site, f))
+    }
+
+    /// The same events without their times.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp};
+    ///
+    /// let events = Flow::from_vec(vec![(1, 'a'), (2, 'b')]);
+    /// let timed = events.timestamps(|(at, _)| Timestamp(*at), |w| w.ascending());
+    /// assert_eq!(timed.map(|(_, name)| name).untimed().collect::<String>()?, "ab");
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn untimed(self) -> Flow<Then<N, carry::Untimed<T>>> {
+        let site = Site::here("untimed");
+        self.within(|Timed(up)| Then { up, spec: carry::Untimed::default(), site })
+    }
+
+    /// The same events with their times beside them.
+    #[track_caller]
+    pub fn with_times(self) -> Flow<Then<N, carry::WithTimes<T>>> {
+        let site = Site::here("with_times");
+        self.within(|Timed(up)| Then { up, spec: carry::WithTimes::default(), site })
+    }
+
+    fn carry<S>(self, site: Site, spec: S) -> Carried<N, S>
+    where
+        S: Spec,
+        S::Operator: Operator<In = T>,
+    {
+        self.within(|Timed(up)| Timed(Then { up, spec: Carry(spec), site }))
+    }
+}

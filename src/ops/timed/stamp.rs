@@ -1,0 +1,207 @@
+//! `timestamps`: events get their times, and the flow its watermarks.
+
+use super::{Timed, Watermarks};
+use crate::error::Site;
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Finish, Make, Mark, Operator, Push, Spec};
+use crate::ops::node::{ByReference, Node, Stampable, Then};
+use crate::ops::{Flow, ordered::Ordered};
+use crate::plan::{Builder, Outline, StageOptions};
+use crate::runtime::Place;
+use crate::time::Timestamp;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// An event with its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamped<T> {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The event.
+    pub value: T,
+}
+
+/// An event that has a time.
+pub trait HasTime {
+    /// The event.
+    type Value: Send;
+
+    /// The time, and the event.
+    fn split(self) -> (Timestamp, Self::Value);
+}
+
+impl<T: Send> HasTime for Stamped<T> {
+    type Value = T;
+
+    #[inline(always)]
+    fn split(self) -> (Timestamp, T) {
+        (self.at, self.value)
+    }
+}
+
+impl<N: Node> Flow<N> {
+    /// Gives every event its time, `at(&event)`, and the flow its watermarks: `marks` chooses how
+    /// they are told from the times, see [`Watermarks`].
+    ///
+    /// The watermark says which events are still expected, so it is what closes windows. It is kept
+    /// for each source: of several iterators or producers each has its own, and what follows goes by
+    /// the least. A single source is put in order first.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let visits = Flow::from_vec(vec![(1_000, "ann"), (2_500, "bob"), (61_000, "ann")]);
+    /// let per_minute = visits
+    ///     .timestamps(|(at, _)| Timestamp(*at), |w| w.bounded(Duration::from_secs(5)))
+    ///     .key_by(|(_, name)| *name)
+    ///     .window(Window::fixed(Duration::from_secs(60)))
+    ///     .count();
+    /// assert_eq!(per_minute.count()?, 3);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn timestamps<F, W>(
+        self,
+        at: F,
+        marks: impl FnOnce(Watermarks<N::Item>) -> W,
+    ) -> Flow<Timed<Then<InSourceOrder<N>, Stamp<F, W, N::Item>>>>
+    where
+        N: Stampable,
+        F: Fn(&N::Item) -> Timestamp + Send + Sync,
+        W: Watermarking<N::Item>,
+    {
+        let site = Site::here("timestamps");
+        let in_order = if N::PER_SOURCE {
+            self.within(|up| InSourceOrder(Ordered::of(up, StageOptions::default(), site)))
+        } else {
+            self.across(|up, up_stage| InSourceOrder(Ordered::of(up, up_stage, site)))
+        };
+        let shared = Arc::new((at, marks(Watermarks::new())));
+        let spec = Stamp { shared, site, types: PhantomData };
+        in_order.within(|up| Timed(Then { up, spec, site }))
+    }
+}
+
+/// A flow in the order of its source, or of each of its sources.
+#[derive(Clone)]
+pub struct InSourceOrder<N>(Ordered<N>);
+
+impl<N> fmt::Debug for InSourceOrder<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InSourceOrder")
+    }
+}
+
+impl<N: Stampable> Node for InSourceOrder<N> {
+    type Item = N::Item;
+    type Lending = ByReference;
+
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        if N::PER_SOURCE {
+            self.0.up.describe_per_source(stage, outline);
+        } else {
+            self.0.describe(stage, outline);
+        }
+    }
+
+    fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<Self::Item>> + 'env,
+    {
+        if N::PER_SOURCE {
+            self.0.up.build_per_source(stage, builder, make);
+        } else {
+            self.0.build(stage, builder, make);
+        }
+    }
+}
+
+/// `timestamps` as the plan holds it.
+pub struct Stamp<F, W, T> {
+    shared: Arc<(F, W)>,
+    site: Site,
+    types: PhantomData<fn(T)>,
+}
+
+impl<F, W, T> Clone for Stamp<F, W, T> {
+    fn clone(&self) -> Self {
+        Stamp { shared: Arc::clone(&self.shared), site: self.site, types: PhantomData }
+    }
+}
+
+impl<F, W, T> fmt::Debug for Stamp<F, W, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("timestamps")
+    }
+}
+
+impl<F, W, T> Spec for Stamp<F, W, T>
+where
+    T: Send,
+    F: Fn(&T) -> Timestamp + Send + Sync,
+    W: Watermarking<T>,
+{
+    type Operator = Stamping<F, W, T>;
+
+    fn start(&self, _place: &Place) -> Self::Operator {
+        Stamping { marks: self.shared.1.start(), spec: self.clone() }
+    }
+}
+
+/// One instance of `timestamps`.
+pub struct Stamping<F, W: Watermarking<T>, T> {
+    marks: W::Marks,
+    spec: Stamp<F, W, T>,
+}
+
+impl<F, W: Watermarking<T>, T> fmt::Debug for Stamping<F, W, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("timestamps")
+    }
+}
+
+impl<F, W, T> Operator for Stamping<F, W, T>
+where
+    T: Send,
+    F: Fn(&T) -> Timestamp + Send + Sync,
+    W: Watermarking<T>,
+{
+    type In = T;
+    type Out = Stamped<T>;
+
+    #[inline(always)]
+    fn push<K: Push<Stamped<T>>>(&mut self, value: T, next: &mut K) {
+        let Stamp { shared, site, .. } = &self.spec;
+        let (at, mark) = guarded(site, || {
+            let at = (shared.0)(&value);
+            (at, shared.1.observe(&mut self.marks, at, &value))
+        });
+        next.push(Stamped { at, value });
+        if let Some(mark) = mark {
+            next.mark(Mark::Watermark(mark));
+        }
+    }
+
+    fn end<K: Push<Stamped<T>>>(&mut self, finish: Finish, next: &mut K) -> bool {
+        if finish == Finish::Complete {
+            // A source that has ended holds up no other.
+            next.mark(Mark::Watermark(Timestamp::MAX));
+        }
+        true
+    }
+}
+
+/// A way to tell watermarks from the times of events.
+pub trait Watermarking<T>: Send + Sync {
+    /// What is known of one source.
+    type Marks: Send;
+
+    /// Begins with a source.
+    fn start(&self) -> Self::Marks;
+
+    /// Learns of an event; the watermark after it, where that has advanced.
+    fn observe(&self, marks: &mut Self::Marks, at: Timestamp, event: &T) -> Option<Timestamp>;
+}

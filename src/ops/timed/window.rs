@@ -1,0 +1,806 @@
+//! Keyed windows: the verbs that choose them, and the operator that drives their state machines.
+
+use super::exchange::{ByKeyMake, Moment, ToKey};
+use super::{HasTime, Stamped, Timed};
+use crate::error::Site;
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Finish, FusedMake, Make, Mark, Operator, Push, Spec};
+use crate::ops::Flow;
+use crate::ops::keyed::{ByKeyFn, Key, KeyOf, Keyed};
+use crate::ops::node::{ByReference, Node};
+use crate::plan::{Builder, Outline, StageOptions};
+use crate::runtime::Place;
+use crate::runtime::edge::{FromInbox, Inbox, Reader};
+use crate::runtime::tally::Tally;
+use crate::runtime::task::TaskRef;
+use crate::state::{Aggregates, Aggregator, Count, RoutingHash, Sum};
+use crate::time::{Coalescer, Timestamp, ticks};
+use crate::window::{
+    Accumulating, AtWatermark, Discarding, Each, Fold, Folding, Machine, Merge, MergingWindowing,
+    Mode, Never, Once, Pane, Retracting, Take, Trigger, Triggering, WindowKind, Windowing,
+    needs_mode,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl<N, T> Flow<Timed<N>>
+where
+    N: Node<Item = Stamped<T>>,
+    T: Send,
+{
+    /// As [`Flow::key_by`], for windows per key.
+    #[track_caller]
+    pub fn key_by<K, F>(self, key: F) -> Keyed<Timed<N>, ByKeyFn<F>>
+    where
+        K: Key,
+        F: Fn(&T) -> K + Send + Sync,
+    {
+        Keyed {
+            flow: self,
+            key: Arc::new(ByKeyFn(key)),
+            hash: RoutingHash::default(),
+            site: Site::here("key_by"),
+        }
+    }
+}
+
+impl<N, X> Keyed<Timed<N>, X> {
+    /// Chooses the windows that events of a key are folded in, see [`Window`](crate::Window).
+    ///
+    /// A window fires when the watermark passes its end, and is forgotten then, unless
+    /// [`trigger`](Windowed::trigger) and [`allowed_lateness`](Windowed::allowed_lateness) say
+    /// otherwise.
+    #[track_caller]
+    pub fn window<W: WindowKind>(mut self, window: W) -> Windowed<N, X, W> {
+        let site = Site::here("window");
+        if let Some(why) = window.invalid() {
+            self.flow.run.refuse(site, why);
+        }
+        let trigger = Trigger::at_watermark();
+        Windowed { keyed: self, window, trigger, lateness: 0, late: (), site, mode: PhantomData }
+    }
+}
+
+/// Windows per key: `aggregate`, `fold` and their kin say what is folded in them.
+#[must_use = "windows need a verb such as `count` or `aggregate`, and then a terminal"]
+pub struct Windowed<N, X, W, R = AtWatermark<Never, Each>, M = Once, L = ()> {
+    keyed: Keyed<Timed<N>, X>,
+    window: W,
+    trigger: R,
+    /// In milliseconds.
+    lateness: i64,
+    /// Where late events go.
+    late: L,
+    site: Site,
+    mode: PhantomData<fn() -> M>,
+}
+
+impl<N, X, W: fmt::Debug, R, M, L> fmt::Debug for Windowed<N, X, W, R, M, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Windowed({:?})", self.window)
+    }
+}
+
+impl<N, X, W, R, M, L> Windowed<N, X, W, R, M, L> {
+    /// When windows fire, see [`Trigger`]. Any trigger but the default one needs to be told how the
+    /// panes of a window relate: [`accumulating`](Self::accumulating),
+    /// [`discarding`](Self::discarding) or [`retracting`](Self::retracting).
+    #[track_caller]
+    pub fn trigger<G: Triggering>(self, trigger: G) -> Windowed<N, X, W, G, M, L> {
+        let Windowed { mut keyed, window, lateness, late, site, mode, .. } = self;
+        if let Some(why) = trigger.invalid() {
+            keyed.flow.run.refuse(Site::here("trigger"), why);
+        }
+        Windowed { keyed, window, trigger, lateness, late, site, mode }
+    }
+
+    /// For how long, in event time, a window goes on accepting events after the watermark has passed
+    /// its end. Default: not at all.
+    pub fn allowed_lateness(self, lateness: Duration) -> Self {
+        Windowed { lateness: ticks(lateness), ..self }
+    }
+
+    /// Gives events that come too late for all of their windows to a closure, which may count them,
+    /// log them or send them on. Without it they are dropped, and counted as such in the metrics.
+    #[track_caller]
+    pub fn late_to<T, F>(self, late: F) -> Windowed<N, X, W, R, M, LateTo<F>>
+    where
+        F: Fn(T) + Send + Sync,
+        N: Node<Item = Stamped<T>>,
+    {
+        let late = LateTo(Arc::new(late), Site::here("late_to"));
+        let Windowed { keyed, window, trigger, lateness, site, mode, .. } = self;
+        Windowed { keyed, window, trigger, lateness, late, site, mode }
+    }
+
+    /// Every pane of a window has all of its events so far.
+    pub fn accumulating(self) -> Windowed<N, X, W, R, Accumulating, L> {
+        self.mode()
+    }
+
+    /// Every pane of a window has the events since the pane before.
+    pub fn discarding(self) -> Windowed<N, X, W, R, Discarding, L> {
+        self.mode()
+    }
+
+    /// As [`accumulating`](Self::accumulating), and every pane that a later one replaces is taken
+    /// back before.
+    pub fn retracting(self) -> Windowed<N, X, W, R, Retracting, L> {
+        self.mode()
+    }
+
+    fn mode<M2>(self) -> Windowed<N, X, W, R, M2, L> {
+        let Windowed { keyed, window, trigger, lateness, late, site, .. } = self;
+        Windowed { keyed, window, trigger, lateness, late, site, mode: PhantomData }
+    }
+}
+
+/// The flow of panes that keyed windows become.
+type Panes<N, X, O, D, L> = Flow<Timed<KeyedWindows<N, X, O, D, L>>>;
+
+impl<N, T, X, W, R, M, L> Windowed<N, X, W, R, M, L>
+where
+    N: Node<Item = Stamped<T>>,
+    T: Send,
+    X: KeyOf<T>,
+    W: WindowKind + Clone,
+    R: Triggering + Clone,
+    M: 'static,
+    L: Late<T>,
+{
+    /// How many events each window of a key has.
+    #[track_caller]
+    pub fn count(self) -> Panes<N, X, OpenMerging<W, Aggregated<Count, T>, R, M>, ByRef, L>
+    where
+        OpenMerging<W, Aggregated<Count, T>, R, M>: Open<X, T, ByRef>,
+    {
+        self.aggregated(Site::here("count"), Aggregates::<T>::new().count())
+    }
+
+    /// The sum of `value(event)` over each window of a key.
+    #[track_caller]
+    pub fn sum<V, F>(
+        self,
+        value: F,
+    ) -> Panes<N, X, OpenMerging<W, Aggregated<Sum<F>, T>, R, M>, ByRef, L>
+    where
+        V: Default + AddAssign + Send,
+        F: Fn(&T) -> V + Send + Sync,
+        OpenMerging<W, Aggregated<Sum<F>, T>, R, M>: Open<X, T, ByRef>,
+    {
+        self.aggregated(Site::here("sum"), Aggregates::new().sum(value))
+    }
+
+    /// Folds each window of a key with aggregators, as [`Keyed::aggregate`] does without windows.
+    #[track_caller]
+    pub fn aggregate<A, F>(
+        self,
+        build: F,
+    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef, L>
+    where
+        A: Aggregator<T>,
+        F: FnOnce(Aggregates<T>) -> A,
+        OpenMerging<W, Aggregated<A, T>, R, M>: Open<X, T, ByRef>,
+    {
+        self.aggregated(Site::here("aggregate"), build(Aggregates::new()))
+    }
+
+    /// Folds the events of each window of a key: `init()` begins, `f(&mut acc, event)` goes on, in
+    /// the order of arrival. Windows that merge (sessions) need [`aggregate`](Self::aggregate).
+    #[track_caller]
+    pub fn fold<A, I, F>(
+        self,
+        init: I,
+        f: F,
+    ) -> Panes<N, X, OpenPlain<W, Folded<I, F, A>, R, M>, ByValue, L>
+    where
+        A: Send,
+        I: Fn() -> A + Send + Sync,
+        F: Fn(&mut A, T) + Send + Sync,
+        OpenPlain<W, Folded<I, F, A>, R, M>: Open<X, T, ByValue>,
+    {
+        let site = Site::here("fold");
+        let fold = Folded { closures: Arc::new((init, f)), acc: PhantomData };
+        let Windowed { keyed, window, trigger, lateness, late, site: at, .. } = self;
+        let needs = needs_mode(&trigger, lateness);
+        let open = OpenPlain(Opening { window, fold, trigger, lateness, mode: PhantomData });
+        windows::<_, _, _, _, M, _>(keyed, open, late, needs, site, at)
+    }
+
+    fn aggregated<A>(
+        self,
+        site: Site,
+        aggregator: A,
+    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef, L> {
+        let fold = Aggregated(Arc::new(aggregator), PhantomData);
+        let Windowed { keyed, window, trigger, lateness, late, site: at, .. } = self;
+        let needs = needs_mode(&trigger, lateness);
+        let open = OpenMerging(Opening { window, fold, trigger, lateness, mode: PhantomData });
+        windows::<_, _, _, _, M, _>(keyed, open, late, needs, site, at)
+    }
+}
+
+fn windows<N, X, O, D, M: 'static, L>(
+    keyed: Keyed<Timed<N>, X>,
+    open: O,
+    late: L,
+    needs_mode: bool,
+    site: Site,
+    window: Site,
+) -> Panes<N, X, O, D, L> {
+    let Keyed { mut flow, key, hash, site: key_site } = keyed;
+    if needs_mode && std::any::TypeId::of::<M>() == std::any::TypeId::of::<Once>() {
+        let why = "a window that may fire more than once needs to be told how its panes relate: \
+                   `accumulating()`, `discarding()` or `retracting()`";
+        flow.run.refuse(window, why.to_owned());
+    }
+    flow.across(|Timed(up), up_stage| {
+        let (open, drive) = (Arc::new(open), PhantomData);
+        Timed(KeyedWindows { up, up_stage, key, hash, key_site, open, late, site, drive })
+    })
+}
+
+/// An aggregator as a fold of windows.
+pub struct Aggregated<A, T>(Arc<A>, PhantomData<fn(T)>);
+
+impl<A, T> Clone for Aggregated<A, T> {
+    fn clone(&self) -> Self {
+        Aggregated(Arc::clone(&self.0), PhantomData)
+    }
+}
+
+impl<A, T> fmt::Debug for Aggregated<A, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aggregated")
+    }
+}
+
+impl<A: Aggregator<T>, T> Folding for Aggregated<A, T>
+where
+    A::Output: Send,
+{
+    type Acc = A::Acc;
+    type Out = A::Output;
+
+    fn finish(&self, acc: A::Acc) -> A::Output {
+        self.0.finish(acc)
+    }
+
+    fn empty(&self) -> Option<A::Output> {
+        self.0.empty()
+    }
+}
+
+impl<A: Aggregator<T>, T> Fold<&T> for Aggregated<A, T>
+where
+    A::Output: Send,
+{
+    #[inline]
+    fn first(&self, event: &T) -> A::Acc {
+        self.0.first(event)
+    }
+
+    #[inline]
+    fn add(&self, acc: &mut A::Acc, event: &T) {
+        self.0.add(acc, event);
+    }
+}
+
+impl<A: Aggregator<T>, T> Merge for Aggregated<A, T>
+where
+    A::Output: Send,
+{
+    #[inline]
+    fn merge(&self, into: &mut A::Acc, from: A::Acc) {
+        self.0.merge(into, from);
+    }
+}
+
+/// Two closures as a fold of windows.
+pub struct Folded<I, F, A> {
+    closures: Arc<(I, F)>,
+    acc: PhantomData<fn() -> A>,
+}
+
+impl<I, F, A> Clone for Folded<I, F, A> {
+    fn clone(&self) -> Self {
+        Folded { closures: Arc::clone(&self.closures), acc: PhantomData }
+    }
+}
+
+impl<I, F, A> fmt::Debug for Folded<I, F, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Folded")
+    }
+}
+
+impl<I, F, A> Folding for Folded<I, F, A>
+where
+    A: Send,
+    I: Fn() -> A + Send + Sync,
+    F: Send + Sync,
+{
+    type Acc = A;
+    type Out = A;
+
+    fn finish(&self, acc: A) -> A {
+        acc
+    }
+
+    fn empty(&self) -> Option<A> {
+        Some((self.closures.0)())
+    }
+}
+
+impl<T, I, F, A> Fold<T> for Folded<I, F, A>
+where
+    A: Send,
+    I: Fn() -> A + Send + Sync,
+    F: Fn(&mut A, T) + Send + Sync,
+{
+    #[inline]
+    fn first(&self, event: T) -> A {
+        let mut acc = (self.closures.0)();
+        (self.closures.1)(&mut acc, event);
+        acc
+    }
+
+    #[inline]
+    fn add(&self, acc: &mut A, event: T) {
+        (self.closures.1)(acc, event);
+    }
+}
+
+/// What every instance opens its windows with.
+#[derive(Debug)]
+pub(super) struct Opening<W, F, R, M> {
+    window: W,
+    fold: F,
+    trigger: R,
+    lateness: i64,
+    mode: PhantomData<fn() -> M>,
+}
+
+impl<W: Clone, F: Clone, R: Clone, M> Clone for Opening<W, F, R, M> {
+    fn clone(&self) -> Self {
+        let (window, fold, trigger) =
+            (self.window.clone(), self.fold.clone(), self.trigger.clone());
+        Opening { window, fold, trigger, lateness: self.lateness, mode: PhantomData }
+    }
+}
+
+/// Opens windows that may merge.
+#[derive(Debug)]
+pub struct OpenMerging<W, F, R, M>(Opening<W, F, R, M>);
+
+/// Opens windows that never merge.
+#[derive(Debug)]
+pub struct OpenPlain<W, F, R, M>(Opening<W, F, R, M>);
+
+/// Opens the windows of one instance, for keys of `X` and events `T` that are driven as `D` says.
+pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
+    /// What is folded.
+    type Out: Send;
+    /// The state of all windows.
+    type Machine: Machine<X::Stored, Self::Out>;
+
+    /// Whether it matters what time it is when an event comes.
+    const CLOCKED: bool;
+
+    /// Opens them.
+    fn open(&self) -> Self::Machine;
+
+    /// Gives them an event; gives it back where all its windows are closed.
+    fn event(
+        windows: &mut Self::Machine,
+        hash: u64,
+        key: X::Stored,
+        at: Timestamp,
+        event: T,
+    ) -> Option<T>;
+}
+
+/// Events are folded by reference.
+#[derive(Debug)]
+pub struct ByRef;
+
+/// Events are folded by value.
+#[derive(Debug)]
+pub struct ByValue;
+
+impl<X, T, W, F, R, M> Open<X, T, ByRef> for OpenMerging<W, F, R, M>
+where
+    X: KeyOf<T>,
+    F: Merge + Clone,
+    R: Triggering + Clone,
+    M: Mode<F>,
+    W: MergingWindowing<X::Stored, F, R, M> + Clone,
+    W::Machine: for<'a> Take<X::Stored, F::Out, T, &'a T>,
+{
+    type Out = F::Out;
+    type Machine = W::Machine;
+    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+
+    fn open(&self) -> W::Machine {
+        let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
+        window.merging_machine(fold, trigger, lateness)
+    }
+
+    #[inline(always)]
+    fn event(
+        windows: &mut W::Machine,
+        hash: u64,
+        key: X::Stored,
+        at: Timestamp,
+        event: T,
+    ) -> Option<T> {
+        let late = windows.event(hash, key, at, &event).is_err();
+        late.then_some(event)
+    }
+}
+
+impl<X, T, W, F, R, M> Open<X, T, ByValue> for OpenPlain<W, F, R, M>
+where
+    X: KeyOf<T>,
+    F: Folding + Clone,
+    R: Triggering + Clone,
+    M: Mode<F>,
+    W: Windowing<X::Stored, F, R, M> + Clone,
+    W::Machine: Take<X::Stored, F::Out, T, T>,
+{
+    type Out = F::Out;
+    type Machine = W::Machine;
+    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+
+    fn open(&self) -> W::Machine {
+        let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
+        window.machine(fold, trigger, lateness)
+    }
+
+    #[inline(always)]
+    fn event(
+        windows: &mut W::Machine,
+        hash: u64,
+        key: X::Stored,
+        at: Timestamp,
+        event: T,
+    ) -> Option<T> {
+        windows.event(hash, key, at, event).err().map(|(_, event)| event)
+    }
+}
+
+/// What becomes of events that come too late.
+pub trait Late<T>: Clone + Send + Sync {
+    /// Takes one.
+    fn take(&self, event: T, tally: &mut Tally);
+}
+
+impl<T> Late<T> for () {
+    fn take(&self, _event: T, tally: &mut Tally) {
+        tally.dropped += 1;
+    }
+}
+
+/// Late events go to a closure.
+pub struct LateTo<F>(Arc<F>, Site);
+
+impl<F> Clone for LateTo<F> {
+    fn clone(&self) -> Self {
+        LateTo(Arc::clone(&self.0), self.1)
+    }
+}
+
+impl<F> fmt::Debug for LateTo<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LateTo")
+    }
+}
+
+impl<T, F: Fn(T) + Send + Sync> Late<T> for LateTo<F> {
+    #[cold]
+    fn take(&self, event: T, tally: &mut Tally) {
+        tally.diverted += 1;
+        guarded(&self.1, || (self.0)(event));
+    }
+}
+
+/// A flow whose events are folded in windows per key.
+pub struct KeyedWindows<N, X, O, D, L> {
+    up: N,
+    up_stage: StageOptions,
+    key: Arc<X>,
+    hash: RoutingHash,
+    key_site: Site,
+    open: Arc<O>,
+    late: L,
+    site: Site,
+    drive: PhantomData<fn() -> D>,
+}
+
+impl<N: Clone, X, O, D, L: Clone> Clone for KeyedWindows<N, X, O, D, L> {
+    fn clone(&self) -> Self {
+        KeyedWindows {
+            up: self.up.clone(),
+            up_stage: self.up_stage.clone(),
+            key: Arc::clone(&self.key),
+            hash: self.hash,
+            key_site: self.key_site,
+            open: Arc::clone(&self.open),
+            late: self.late.clone(),
+            site: self.site,
+            drive: PhantomData,
+        }
+    }
+}
+
+impl<N, X, O, D, L> fmt::Debug for KeyedWindows<N, X, O, D, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyedWindows({})", self.site.operator)
+    }
+}
+
+/// The events of a flow whose events have times.
+type Value<N> = <<N as Node>::Item as HasTime>::Value;
+
+impl<N, X, O, D, L> Node for KeyedWindows<N, X, O, D, L>
+where
+    N: Node<Item: HasTime>,
+    X: KeyOf<Value<N>>,
+    O: Open<X, Value<N>, D>,
+    L: Late<Value<N>>,
+{
+    type Item = Stamped<Pane<X::Out, O::Out>>;
+    type Lending = ByReference;
+
+    fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        outline.operator(self.site);
+        outline.edge_from(&self.up_stage, "by key", stage.edge());
+        outline.operator(self.key_site);
+        self.up.describe(&self.up_stage, outline);
+    }
+
+    fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
+    where
+        Self: 'env,
+        M: Make<Kernel: Push<Self::Item>> + 'env,
+    {
+        let KeyedWindows { up, up_stage, key, hash, key_site, open, late, site, .. } = self;
+        let stage_of = builder.open_partitions(&stage, site);
+        let counters = builder.edge_counters();
+        let inbox = |task: &TaskRef| {
+            Inbox::new(Reader::Task(task.clone()), stage.edge(), Arc::clone(&counters))
+        };
+        let inboxes: Arc<[_]> = stage_of.tasks.iter().map(inbox).collect();
+        let partitions = stage_of.tasks.len();
+        let spec = Windows::<X, O, D, Value<N>, L> { open, late, site, types: PhantomData };
+        let make = FusedMake { spec, next: make };
+        builder
+            .fill(stage_of, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
+        up.build(up_stage, builder, ByKeyMake { inboxes, key, hash, site: key_site });
+    }
+}
+
+/// Keyed windows as the plan holds them.
+struct Windows<X, O, D, T, L> {
+    open: Arc<O>,
+    late: L,
+    site: Site,
+    types: PhantomData<fn(X, T) -> D>,
+}
+
+impl<X, T, O, D, L> Spec for Windows<X, O, D, T, L>
+where
+    T: Send,
+    X: KeyOf<T>,
+    O: Open<X, T, D>,
+    L: Late<T>,
+{
+    type Operator = WindowsInstance<X, O, D, T, L>;
+
+    fn start(&self, place: &Place) -> Self::Operator {
+        WindowsInstance {
+            machine: self.open.open(),
+            late: self.late.clone(),
+            tally: Tally::new(place),
+            inputs: None,
+            ready: None,
+            passing: None,
+            waiting: VecDeque::new(),
+            ended: false,
+            now: 0,
+            due: None,
+            task: place.task.clone(),
+            site: self.site,
+            types: PhantomData,
+        }
+    }
+}
+
+/// The windows of one partition, with the pane that there was no room for and what came since.
+struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
+    machine: O::Machine,
+    late: L,
+    tally: Tally,
+    /// The watermarks of all inputs, once one has said how many there are.
+    inputs: Option<Coalescer>,
+    ready: Option<Pane<X::Stored, O::Out>>,
+    /// A watermark whose panes are being given: it goes on behind them.
+    passing: Option<Timestamp>,
+    waiting: VecDeque<ToKey<X::Stored, T>>,
+    ended: bool,
+    /// The time that the windows were told last, in ticks.
+    now: u64,
+    /// When the next timer of a window is due, on the run's clock.
+    due: Option<u64>,
+    task: TaskRef,
+    site: Site,
+    types: PhantomData<fn(T) -> D>,
+}
+
+/// Nanoseconds in a tick of processing time.
+const TICK: u64 = 1_000_000;
+
+impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T, L> {
+    /// Handles what came. Nothing may be held.
+    #[inline(always)]
+    fn handle<K>(&mut self, moment: ToKey<X::Stored, T>, next: &mut K)
+    where
+        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+    {
+        if O::CLOCKED && self.read_clock() {
+            self.give(next);
+            if self.ready.is_some() {
+                return self.waiting.push_front(moment);
+            }
+        }
+        match moment {
+            Moment::Event(at, (hash, key, event)) => {
+                let machine = &mut self.machine;
+                let late = guarded(&self.site, || O::event(machine, hash, key, at, event));
+                if let Some(late) = late {
+                    self.late.take(late, &mut self.tally);
+                }
+            }
+            Moment::Watermark(input, inputs, to) => {
+                let all = self.inputs.get_or_insert_with(|| Coalescer::new(inputs as usize));
+                let change = all.advance(input as usize, to);
+                self.advance(change.watermark);
+            }
+            Moment::Idle(input, inputs) => {
+                let all = self.inputs.get_or_insert_with(|| Coalescer::new(inputs as usize));
+                let change = all.idle(input as usize);
+                self.advance(change.watermark);
+                if change.idle == Some(true) {
+                    next.mark(Mark::Idle);
+                }
+            }
+        }
+        self.give(next);
+    }
+
+    /// Tells the windows what time it is. True: it is later than before.
+    fn read_clock(&mut self) -> bool {
+        let now = self.task.core().clock.now();
+        let later = now / TICK > self.now;
+        if later {
+            self.now = now / TICK;
+            let machine = &mut self.machine;
+            guarded(&self.site, || machine.clock(Timestamp(self.now as i64)));
+        }
+        later
+    }
+
+    fn advance(&mut self, to: Option<Timestamp>) {
+        if let Some(to) = to {
+            guarded(&self.site, || self.machine.watermark(to));
+            self.passing = Some(to);
+        }
+    }
+
+    /// Gives panes while there is room.
+    #[inline(always)]
+    fn give<K>(&mut self, next: &mut K)
+    where
+        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+    {
+        loop {
+            let machine = &mut self.machine;
+            let ready = self.ready.take();
+            let Some(pane) = ready.or_else(|| guarded(&self.site, || machine.next())) else {
+                break;
+            };
+            if next.make_room() == 0 {
+                if next.closed() {
+                    self.waiting.clear();
+                } else {
+                    self.ready = Some(pane);
+                }
+                return;
+            }
+            let at = pane.timestamp();
+            let Pane { key, window, value, timing, index, last, retraction, replaces, trigger } =
+                pane;
+            let key = X::out(key);
+            let value =
+                Pane { key, window, value, timing, index, last, retraction, replaces, trigger };
+            next.push(Stamped { at, value });
+        }
+        if let Some(passed) = self.passing.take() {
+            next.mark(Mark::Watermark(passed));
+        }
+    }
+}
+
+impl<X, T, O, D, L> Operator for WindowsInstance<X, O, D, T, L>
+where
+    T: Send,
+    X: KeyOf<T>,
+    O: Open<X, T, D>,
+    L: Late<T>,
+{
+    type In = ToKey<X::Stored, T>;
+    type Out = Stamped<Pane<X::Out, O::Out>>;
+
+    #[inline(always)]
+    fn push<K: Push<Self::Out>>(&mut self, moment: Self::In, next: &mut K) {
+        if self.ready.is_some() {
+            return self.waiting.push_back(moment);
+        }
+        self.handle(moment, next);
+    }
+
+    fn holds(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    fn resume<K: Push<Self::Out>>(&mut self, next: &mut K) {
+        self.give(next);
+        while self.ready.is_none()
+            && let Some(moment) = self.waiting.pop_front()
+        {
+            self.handle(moment, next);
+        }
+    }
+
+    fn flush<K: Push<Self::Out>>(&mut self, next: &mut K) {
+        self.tally.publish();
+        if self.ready.is_some() {
+            return;
+        }
+        if O::CLOCKED {
+            self.read_clock();
+            self.give(next);
+            if self.ready.is_none() {
+                let timer = self.machine.next_timer();
+                self.due = timer.map(|at| (at.0.max(0) as u64).saturating_mul(TICK));
+            }
+        }
+    }
+
+    fn due(&self) -> Option<u64> {
+        self.due
+    }
+
+    fn end<K: Push<Self::Out>>(&mut self, finish: Finish, next: &mut K) -> bool {
+        if finish == Finish::Stopped || next.closed() {
+            return true;
+        }
+        if !self.ended {
+            self.ended = true;
+            guarded(&self.site, || self.machine.end());
+            self.passing = Some(Timestamp::MAX);
+        }
+        self.give(next);
+        self.ready.is_none()
+    }
+}
+
+impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> fmt::Debug for WindowsInstance<X, O, D, T, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Windows")
+    }
+}

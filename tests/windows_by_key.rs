@@ -1,0 +1,57 @@
+//! Keyed windows through the public API.
+
+use flow::{Executor, Flow, Pane, Timestamp, Timing, Trigger, Window};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn executors() -> Vec<Executor> {
+    let threads = [1, 2, 4].map(Executor::threads);
+    threads.into_iter().chain((0..20).map(Executor::simulation)).collect()
+}
+
+#[test]
+fn fixed_windows_count_by_key() {
+    for executor in executors() {
+        let events = (0..10_000i64).map(|i| (i, i % 3));
+        let panes: Vec<Pane<i64, u64>> = Flow::from_iter(events)
+            .timestamps(|(at, _)| Timestamp(*at), |w| w.ascending())
+            .key_by(|(_, key)| *key)
+            .window(Window::fixed(SECOND))
+            .count()
+            .on(executor)
+            .collect()
+            .unwrap();
+        assert_eq!(panes.len(), 30);
+        assert_eq!(panes.iter().map(|pane| pane.value).sum::<u64>(), 10_000);
+        assert!(panes.iter().all(|pane| pane.timing == Timing::OnTime && pane.last));
+    }
+}
+
+#[test]
+fn sessions_and_folds() {
+    for executor in executors() {
+        let clicks = vec![(0, 'a'), (500, 'a'), (5_000, 'a'), (100, 'b')];
+        let source = || Flow::from_vec(clicks.clone()).on(executor.clone());
+        let timed = source().timestamps(|(at, _)| Timestamp(*at), |w| w.bounded(10 * SECOND));
+        let mut sessions: Vec<_> = timed
+            .key_by(|(_, who)| *who)
+            .window(Window::session(SECOND))
+            .aggregate(|a| (a.count(), a.max(|(at, _)| *at)))
+            .map(|pane| (pane.key, pane.window.start().0, pane.value))
+            .collect::<Vec<_>>()
+            .unwrap();
+        sessions.sort_unstable();
+        assert_eq!(sessions, [('a', 0, (2, 500)), ('a', 5_000, (1, 5_000)), ('b', 100, (1, 100))]);
+        let timed = source().timestamps(|(at, _)| Timestamp(*at), |w| w.bounded(10 * SECOND));
+        let lists: Vec<Pane<char, Vec<i64>>> = timed
+            .key_by(|(_, who)| *who)
+            .window(Window::global())
+            .trigger(Trigger::every(2))
+            .discarding()
+            .fold(Vec::new, |list, (at, _)| list.push(at))
+            .collect()
+            .unwrap();
+        assert_eq!(lists.iter().map(|pane| pane.value.len()).sum::<usize>(), 4);
+    }
+}
