@@ -100,6 +100,10 @@ mod state;
 mod sync;
 #[cfg(not(loom))]
 mod text;
+#[cfg(not(loom))]
+mod time;
+#[cfg(not(loom))]
+mod window;
 
 #[cfg(all(feature = "async", not(loom)))]
 pub use crate::bridge::{AsyncTask, FlowStream};
@@ -132,4 +136,6 @@ pub use crate::{
     source::{Demand, Integer, Notifier, Produced, Producer},
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,
+    time::Timestamp,
+    window::{Firing, Pane, PaneView, Span, Timing, Trigger, Window},
 };

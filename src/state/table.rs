@@ -94,6 +94,37 @@ impl<K, A> Table<K, A> {
         hit: impl FnOnce(&mut A, C),
         miss: impl FnOnce(C) -> (K, A),
     ) {
+        match self.probe(hash, |key| same(&context, key)) {
+            Ok(position) => hit(&mut self.entries[position].1, context),
+            Err(at) => self.append(hash, at, miss(context)),
+        }
+    }
+
+    /// The position of a key's entry, which `miss` makes of the key if there is none. Positions stay
+    /// what they are.
+    #[inline]
+    pub(crate) fn position(&mut self, hash: u64, key: K, miss: impl FnOnce(K) -> (K, A)) -> usize
+    where
+        K: Eq,
+    {
+        match self.probe(hash, |known| key == *known) {
+            Ok(position) => position,
+            Err(at) => {
+                self.append(hash, at, miss(key));
+                self.entries.len() - 1
+            }
+        }
+    }
+
+    /// The entry at a position, if there is one.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, position: usize) -> Option<(&K, &mut A)> {
+        self.entries.get_mut(position).map(|(key, acc)| (&*key, acc))
+    }
+
+    /// The position of the entry that is the `same`, or else the slot where it belongs, which is free.
+    #[inline(always)]
+    fn probe(&mut self, hash: u64, same: impl Fn(&K) -> bool) -> Result<usize, usize> {
         if self.entries.len() * 3 >= self.index.len() * 2 {
             self.grow();
         }
@@ -103,18 +134,22 @@ impl<K, A> Table<K, A> {
         loop {
             let slot = self.index[at];
             if slot == 0 {
-                break;
+                return Err(at);
             }
             if (slot ^ tag) >> 32 == 0 {
-                let (key, acc) = &mut self.entries[slot as u32 as usize - 1];
-                if same(&context, key) {
-                    return hit(acc, context);
+                let position = slot as u32 as usize - 1;
+                if same(&self.entries[position].0) {
+                    return Ok(position);
                 }
             }
             at = (at + 1) & mask;
         }
-        self.entries.push(miss(context));
-        self.index[at] = tag | self.entries.len() as u64;
+    }
+
+    #[inline(always)]
+    fn append(&mut self, hash: u64, at: usize, entry: (K, A)) {
+        self.entries.push(entry);
+        self.index[at] = hash << 32 | self.entries.len() as u64;
     }
 
     /// Gives every part of a batch to the entry of its key: `start` makes the entry of a new key,

@@ -1,0 +1,149 @@
+//! Watermark generators: from the events of one input to what is no longer expected of it.
+//!
+//! A generator is a function of the sequence of events alone, so where a batch is cut changes
+//! nothing. What it says is floored to a granularity (the greatest common divisor of everything that
+//! happens at some watermark further down), so that the cost is a comparison per event and at most one
+//! mark per granule.
+
+use super::Timestamp;
+
+/// Says after each event how far its input has come.
+pub(crate) trait Watermarks<T>: Send {
+    /// Looks at an event; gives the watermark that now holds, if it moved.
+    fn event(&mut self, event: &T, at: Timestamp) -> Option<Timestamp>;
+}
+
+/// Rounds down, and lets only what is new through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Floored {
+    granularity: i64,
+    /// Below it nothing new can be said.
+    next: Timestamp,
+    current: Timestamp,
+}
+
+impl Floored {
+    /// A granularity below one tick is one tick.
+    pub(crate) fn new(granularity: i64) -> Self {
+        Floored { granularity: granularity.max(1), next: Timestamp::MIN, current: Timestamp::MIN }
+    }
+
+    /// The watermark that holds.
+    pub(crate) fn current(&self) -> Timestamp {
+        self.current
+    }
+
+    /// Moves to `to`, rounded down; gives what it moved to, if it moved.
+    #[inline]
+    pub(crate) fn advance(&mut self, to: Timestamp) -> Option<Timestamp> {
+        if to < self.next { None } else { self.step(to) }
+    }
+
+    #[cold]
+    fn step(&mut self, to: Timestamp) -> Option<Timestamp> {
+        let floor = to.floor(self.granularity);
+        if floor <= self.current {
+            return None;
+        }
+        self.current = floor;
+        self.next = floor.plus(self.granularity);
+        Some(floor)
+    }
+}
+
+/// Timestamps never descend: the watermark is the highest timestamp, of which more may come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ascending(Floored);
+
+impl Ascending {
+    pub(crate) fn new(granularity: i64) -> Self {
+        Ascending(Floored::new(granularity))
+    }
+}
+
+impl<T> Watermarks<T> for Ascending {
+    #[inline]
+    fn event(&mut self, _event: &T, at: Timestamp) -> Option<Timestamp> {
+        self.0.advance(at)
+    }
+}
+
+/// Events are out of order by at most some ticks: the watermark is as far behind the highest
+/// timestamp.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounded {
+    disorder: i64,
+    floored: Floored,
+}
+
+impl Bounded {
+    pub(crate) fn new(disorder: i64, granularity: i64) -> Self {
+        Bounded { disorder: disorder.max(0), floored: Floored::new(granularity) }
+    }
+}
+
+impl<T> Watermarks<T> for Bounded {
+    #[inline]
+    fn event(&mut self, _event: &T, at: Timestamp) -> Option<Timestamp> {
+        self.floored.advance(at.minus(self.disorder))
+    }
+}
+
+/// Some events say themselves how far their input has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Punctuated<F> {
+    says: F,
+    floored: Floored,
+}
+
+impl<F> Punctuated<F> {
+    pub(crate) fn new(says: F, granularity: i64) -> Self {
+        Punctuated { says, floored: Floored::new(granularity) }
+    }
+}
+
+impl<T, F: Fn(&T) -> Option<Timestamp> + Send> Watermarks<T> for Punctuated<F> {
+    #[inline]
+    fn event(&mut self, event: &T, _at: Timestamp) -> Option<Timestamp> {
+        (self.says)(event).and_then(|to| self.floored.advance(to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(mut generator: impl Watermarks<i64>, events: &[i64]) -> Vec<Option<i64>> {
+        events.iter().map(|at| generator.event(at, Timestamp(*at)).map(|w| w.0)).collect()
+    }
+
+    #[test]
+    fn bounded_is_behind_the_highest_and_never_goes_back() {
+        assert_eq!(run(Bounded::new(5, 1), &[7, 8, 3, 10]), [Some(2), Some(3), None, Some(5)]);
+        assert_eq!(run(Bounded::new(0, 1), &[5, 3, 9]), [Some(5), None, Some(9)]);
+        assert_eq!(run(Ascending::new(1), &[5, 5, 3, 9]), [Some(5), None, None, Some(9)]);
+    }
+
+    #[test]
+    fn watermarks_move_by_whole_granules() {
+        let marks = run(Ascending::new(10), &[-11, -10, 3, 9, 10, 35, 39]);
+        assert_eq!(marks, [Some(-20), Some(-10), Some(0), None, Some(10), Some(30), None]);
+    }
+
+    #[test]
+    fn an_event_can_say_it_itself() {
+        let says = |at: &i64| (at % 2 == 0).then_some(Timestamp(*at));
+        assert_eq!(
+            run(Punctuated::new(says, 1), &[1, 4, 2, 7, 6]),
+            [None, Some(4), None, None, Some(6)]
+        );
+    }
+
+    #[test]
+    fn the_ends_of_time_do_not_wrap() {
+        assert_eq!(
+            run(Bounded::new(5, 10), &[i64::MIN + 2, i64::MIN, i64::MAX]),
+            [None, None, Some(i64::MAX)]
+        );
+    }
+}

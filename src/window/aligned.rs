@@ -1,0 +1,451 @@
+//! Windows that never change: by window first, then by key.
+//!
+//! **Invariant.** Every open window is in `fresh` until the watermark passes its end and its pane at
+//! the watermark has been given (or begun), and in `aging` from then until it expires; it is in neither
+//! once its last panes are being given. Every open window has a key. `run` is a span of timestamps
+//! whose windows are `current`, all of them open.
+//!
+//! So an event that follows one of the same windows costs a comparison and one probe; a watermark that
+//! closes nothing costs two looks at the first entry of a tree; and a jump over a year without events
+//! costs nothing.
+
+use super::fold::{Fold, Folding, Mode};
+use super::kind::{Assign, Deal, WindowKind};
+use super::machine::{Machine, Take};
+use super::rules::{Counters, Head, Rules, Slot, first_of};
+use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
+use super::{Pane, Span, Timing};
+use crate::state::Table;
+use crate::time::Timestamp;
+use std::borrow::Borrow;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::{fmt, mem, vec};
+
+/// The windows of all keys of one partition.
+pub(crate) struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
+    kind: W,
+    rules: Rules<F, R, M>,
+    windows: Vec<Open<K, F, R, M>>,
+    free: Vec<u32>,
+    /// By end and start.
+    fresh: BTreeMap<(Timestamp, Timestamp), u32>,
+    /// By expiry, start and end.
+    aging: BTreeMap<(Timestamp, Timestamp, Timestamp), u32>,
+    timers: BinaryHeap<Reverse<Due>>,
+    run: Span,
+    current: Vec<u32>,
+    /// Into how many windows the events of the run come too late.
+    missed: u64,
+    spans: Vec<Span>,
+    /// Up to where everything has been given, and to where it is to be.
+    passed: Timestamp,
+    target: Timestamp,
+    now: Timestamp,
+    step: Step<K, Slot<F, R, M>>,
+    ready: VecDeque<Pane<K, F::Out>>,
+    counters: Counters,
+}
+
+/// An open window.
+struct Open<K, F: Folding, R: Triggering, M: Mode<F>> {
+    span: Span,
+    /// Whether its pane at the watermark has been given, or its time has passed.
+    late: bool,
+    /// Which of the windows that have been in this place.
+    serial: u64,
+    table: Table<K, Slot<F, R, M>>,
+}
+
+/// A timer of the clock. It is stale if its slot is due at another time or the window is gone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: Timestamp,
+    start: Timestamp,
+    window: u32,
+    position: u32,
+    serial: u64,
+}
+
+/// What is being given.
+enum Step<K, S> {
+    Nothing,
+    /// The panes at the watermark of a window that stays.
+    Passing {
+        window: u32,
+        position: usize,
+    },
+    /// The last panes of a window that is gone; `all` of its keys, or those where something is left.
+    Closing {
+        head: Head,
+        all: bool,
+        entries: vec::IntoIter<(K, S)>,
+    },
+}
+
+impl<W: fmt::Debug, K, F: Folding, R: Triggering, M: Mode<F>> fmt::Debug
+    for Aligned<W, K, F, R, M>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aligned").field("kind", &self.kind).field("passed", &self.passed).finish()
+    }
+}
+
+impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R, M> {
+    pub(crate) fn new(kind: W, fold: F, trigger: R, lateness: i64) -> Self {
+        Aligned {
+            kind,
+            rules: Rules::new(fold, trigger, lateness),
+            windows: Vec::new(),
+            free: Vec::new(),
+            fresh: BTreeMap::new(),
+            aging: BTreeMap::new(),
+            timers: BinaryHeap::new(),
+            run: Span::NONE,
+            current: Vec::new(),
+            missed: 0,
+            spans: Vec::new(),
+            passed: Timestamp::MIN,
+            target: Timestamp::MIN,
+            now: Timestamp(0),
+            step: Step::Nothing,
+            ready: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Whether everything that was due has been given.
+    fn quiet(&self) -> bool {
+        self.ready.is_empty() && matches!(self.step, Step::Nothing) && self.passed == self.target
+    }
+
+    /// Finds the windows of an event, and opens those that are new.
+    #[cold]
+    fn locate<E>(&mut self, event: &E, at: Timestamp)
+    where
+        W: Assign<E>,
+    {
+        self.spans.clear();
+        self.current.clear();
+        self.missed = 0;
+        self.run = self.kind.windows(event, at, &mut self.spans);
+        for nth in 0..self.spans.len() {
+            let span = self.spans[nth];
+            match self.find(span) {
+                Some(window) => self.current.push(window),
+                None => self.missed += 1,
+            }
+        }
+    }
+
+    /// The open window with these bounds; none if it has expired.
+    fn find(&mut self, span: Span) -> Option<u32> {
+        let (start, end, expiry) = (span.start(), span.end(), self.rules.expiry(span));
+        if self.passed >= expiry {
+            return None;
+        }
+        let late = self.passed >= end;
+        let known = if late {
+            self.aging.get(&(expiry, start, end))
+        } else {
+            self.fresh.get(&(end, start))
+        };
+        if known.is_some() {
+            return known.copied();
+        }
+        let window = match self.free.pop() {
+            Some(window) => {
+                let open = &mut self.windows[window as usize];
+                (open.span, open.late) = (span, late);
+                window
+            }
+            None => {
+                let table = Table::new();
+                self.windows.push(Open { span, late, serial: 0, table });
+                self.windows.len() as u32 - 1
+            }
+        };
+        if late {
+            self.aging.insert((expiry, start, end), window);
+        } else {
+            self.fresh.insert((end, start), window);
+        }
+        Some(window)
+    }
+
+    /// Takes a window's keys and gives its place back.
+    fn close(&mut self, window: u32) -> Table<K, Slot<F, R, M>> {
+        self.run = Span::NONE;
+        self.free.push(window);
+        let open = &mut self.windows[window as usize];
+        open.serial += 1;
+        mem::take(&mut open.table)
+    }
+
+    /// Begins what is due next; false if nothing is.
+    fn advance(&mut self) -> bool
+    where
+        K: Clone,
+    {
+        if self.fire_timer() {
+            return true;
+        }
+        let passing = self.fresh.first_key_value().map(|(&(end, start), _)| (end, start));
+        let expiring = self.aging.first_key_value().map(|(&(expiry, start, _), _)| (expiry, start));
+        let target = self.target;
+        let due = |timer: Option<(Timestamp, Timestamp)>| timer.filter(|(at, _)| *at <= target);
+        match (due(passing), due(expiring)) {
+            (None, None) => {
+                self.passed = target;
+                false
+            }
+            (Some(passing), Some(expiring)) if expiring < passing => self.expire(),
+            (Some(_), _) => self.pass(),
+            (None, Some(_)) => self.expire(),
+        }
+    }
+
+    /// The watermark passes the end of the first fresh window.
+    fn pass(&mut self) -> bool {
+        let Some((_, window)) = self.fresh.pop_first() else {
+            return false;
+        };
+        let open = &mut self.windows[window as usize];
+        let (span, on_time) = (open.span, self.rules.trigger.on_time());
+        let expiry = self.rules.expiry(span);
+        if on_time != OnTime::Never && expiry <= self.target {
+            let all = on_time == OnTime::Always || self.rules.trigger.always_closes();
+            let head = Head { window: span, timing: Timing::OnTime, trigger: "watermark" };
+            let entries = self.close(window).into_iter();
+            self.step = Step::Closing { head, all, entries };
+            return true;
+        }
+        open.late = true;
+        self.aging.insert((expiry, span.start(), span.end()), window);
+        if on_time != OnTime::Never {
+            self.step = Step::Passing { window, position: 0 };
+        }
+        true
+    }
+
+    /// The first aging window expires.
+    fn expire(&mut self) -> bool {
+        let Some((_, window)) = self.aging.pop_first() else {
+            return false;
+        };
+        let span = self.windows[window as usize].span;
+        // The window's end may be passed by the same watermark.
+        let timing = if self.passed < span.end() { Timing::OnTime } else { Timing::Late };
+        let head = Head { window: span, timing, trigger: "close" };
+        let entries = self.close(window).into_iter();
+        self.step = Step::Closing { head, all: self.rules.trigger.always_closes(), entries };
+        true
+    }
+
+    /// Fires the first timer that the clock has passed; false if there is none.
+    fn fire_timer(&mut self) -> bool
+    where
+        K: Clone,
+    {
+        while let Some(due) = self.first_timer().filter(|due| due.at <= self.now) {
+            self.timers.pop();
+            let Aligned { windows, rules, ready, .. } = self;
+            let open = &mut windows[due.window as usize];
+            let Some((key, slot)) = open.table.get_mut(due.position as usize) else {
+                continue;
+            };
+            let Some((_, trigger)) = rules.trigger.due(&slot.state) else {
+                continue;
+            };
+            if slot.pending == 0 {
+                rules.trigger.reset(&mut slot.state);
+                continue;
+            }
+            let timing = if open.late { Timing::Late } else { Timing::Early };
+            let head = Head { window: open.span, timing, trigger };
+            ready.extend(rules.fire(&head, key, slot).into_iter().flatten());
+            return true;
+        }
+        false
+    }
+
+    /// The first timer that is not stale.
+    fn first_timer(&mut self) -> Option<Due> {
+        while let Some(&Reverse(due)) = self.timers.peek() {
+            let open = &mut self.windows[due.window as usize];
+            let slot = open.table.get_mut(due.position as usize);
+            let holds = open.serial == due.serial
+                && slot
+                    .and_then(|(_, slot)| self.rules.trigger.due(&slot.state))
+                    .is_some_and(|(at, _)| at == due.at);
+            if holds {
+                return Some(due);
+            }
+            self.timers.pop();
+        }
+        None
+    }
+}
+
+impl<W, K, F, R, M> Machine<K, F::Out> for Aligned<W, K, F, R, M>
+where
+    W: WindowKind,
+    K: Clone + Send,
+    F: Folding,
+    R: Triggering,
+    M: Mode<F>,
+{
+    fn next(&mut self) -> Option<Pane<K, F::Out>> {
+        loop {
+            if let Some(pane) = self.ready.pop_front() {
+                return Some(pane);
+            }
+            match &mut self.step {
+                Step::Nothing => {
+                    if !self.advance() {
+                        return None;
+                    }
+                }
+                Step::Closing { head, all, entries } => match entries.next() {
+                    None => self.step = Step::Nothing,
+                    Some((key, slot)) => {
+                        if *all || slot.pending > 0 {
+                            let panes = self.rules.last(head, key, slot);
+                            if let Some(pane) = first_of(panes, &mut self.ready) {
+                                return Some(pane);
+                            }
+                        }
+                    }
+                },
+                Step::Passing { window, position } => {
+                    let open = &mut self.windows[*window as usize];
+                    let Some((key, slot)) = open.table.get_mut(*position) else {
+                        self.step = Step::Nothing;
+                        continue;
+                    };
+                    *position += 1;
+                    if slot.pending > 0 || self.rules.trigger.on_time() == OnTime::Always {
+                        let head = Head {
+                            window: open.span,
+                            timing: Timing::OnTime,
+                            trigger: "watermark",
+                        };
+                        let panes = self.rules.fire(&head, key, slot);
+                        if let Some(pane) = first_of(panes, &mut self.ready) {
+                            return Some(pane);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn watermark(&mut self, to: Timestamp) {
+        debug_assert!(self.quiet(), "told before everything was given");
+        if !W::BY_CLOCK {
+            self.target = self.target.max(to);
+        }
+    }
+
+    fn clock(&mut self, now: Timestamp) {
+        debug_assert!(self.quiet(), "told before everything was given");
+        self.now = self.now.max(now);
+        if W::BY_CLOCK {
+            self.target = self.target.max(now);
+        }
+    }
+
+    fn end(&mut self) {
+        self.target = Timestamp::MAX;
+    }
+
+    fn passed(&self) -> Timestamp {
+        self.passed
+    }
+
+    fn next_timer(&mut self) -> Option<Timestamp> {
+        let timer = self.first_timer().map(|due| due.at);
+        if !W::BY_CLOCK {
+            return timer;
+        }
+        let end = self.fresh.first_key_value().map(|(&(end, _), _)| end);
+        let expiry = self.aging.first_key_value().map(|(&(expiry, ..), _)| expiry);
+        timer.into_iter().chain(end).chain(expiry).min()
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn held(&self) -> usize {
+        let open = self.fresh.values().chain(self.aging.values());
+        open.map(|window| self.windows[*window as usize].table.len()).sum()
+    }
+}
+
+impl<W, K, F, R, M, E, T> Take<K, F::Out, E, T> for Aligned<W, K, F, R, M>
+where
+    W: Assign<E> + Deal<K, T>,
+    K: Clone + Eq + Send,
+    T: Borrow<E>,
+    F: Fold<T>,
+    R: TriggeringOn<E>,
+    M: Mode<F>,
+{
+    #[inline]
+    fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
+        debug_assert!(self.quiet(), "told before everything was given");
+        let at = if W::BY_CLOCK { self.now } else { at };
+        if !self.run.contains(at) {
+            self.locate(event.borrow(), at);
+        }
+        let folded = self.current.len() as u64;
+        self.counters.events += 1;
+        self.counters.assigned += folded + self.missed;
+        self.counters.folded += folded;
+        self.counters.late_for_window += self.missed;
+        if folded == 0 {
+            if self.missed == 0 {
+                self.counters.outside += 1;
+                return Ok(());
+            }
+            self.counters.late += 1;
+            return Err((key, event));
+        }
+        let Aligned { kind, rules, windows, current, timers, now, ready, .. } = self;
+        kind.deal(key, event, current, |window, key, event| {
+            let open = &mut windows[window as usize];
+            let (span, late) = (open.span, open.late);
+            let view = |pending| PaneView { window: span, pending, late, at, now: *now };
+            let mut event = Some(event);
+            let mut fires = None;
+            let position = open.table.position(hash, key, |key| {
+                let event = event.take().expect("a key is made once");
+                let (slot, begins) = rules.start(event, view);
+                fires = begins;
+                (key, slot)
+            });
+            let Some((key, slot)) = open.table.get_mut(position) else {
+                return;
+            };
+            if let Some(event) = event {
+                let due = if R::CLOCKED { rules.trigger.due(&slot.state) } else { None };
+                fires = rules.add(slot, event, view);
+                if R::CLOCKED && due == rules.trigger.due(&slot.state) && fires.is_none() {
+                    return;
+                }
+            }
+            if let Some(trigger) = fires {
+                let timing = if late { Timing::Late } else { Timing::Early };
+                let head = Head { window: span, timing, trigger };
+                ready.extend(rules.fire(&head, key, slot).into_iter().flatten());
+            } else if R::CLOCKED
+                && let Some((at, _)) = rules.trigger.due(&slot.state)
+            {
+                let (start, serial, position) = (span.start(), open.serial, position as u32);
+                timers.push(Reverse(Due { at, start, window, position, serial }));
+            }
+        });
+        Ok(())
+    }
+}

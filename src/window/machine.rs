@@ -1,0 +1,282 @@
+//! The state machines of windows, and which kind of windows has which.
+//!
+//! A machine is told what happens, one thing at a time, and gives panes when asked: after every call
+//! that returns, [`Machine::next`] must be called until it gives nothing, before anything else is told.
+//! So emission stops where there is no room and goes on at any time, and a window of a million keys
+//! closes pane by pane. A watermark counts as passed only when nothing more is given.
+
+use super::Pane;
+use super::aligned::Aligned;
+use super::counted::Counted;
+use super::fold::{Fold, Folding, Merge, Mode};
+use super::kind::{
+    Assigned, ByClock, Count, Fixed, Global, Session, Sliding, SlidingCount, WindowKind,
+};
+use super::rules::Counters;
+use super::sessions::Sessions;
+use super::sliced::Sliced;
+use super::trigger::{OnTime, Triggering, TriggeringOn};
+use crate::time::Timestamp;
+use std::borrow::Borrow;
+use std::fmt;
+
+/// The windows of all keys of one partition.
+pub(crate) trait Machine<K, V>: Send {
+    /// The next pane that is due.
+    fn next(&mut self) -> Option<Pane<K, V>>;
+
+    /// The watermark has come to `to`. One that is not later than before changes nothing.
+    fn watermark(&mut self, to: Timestamp);
+
+    /// The clock says `now`, in milliseconds. It never goes back; before the first call it is 0.
+    /// Cheap: one comparison if nothing is due.
+    fn clock(&mut self, now: Timestamp);
+
+    /// The input has ended: the last watermark.
+    fn end(&mut self);
+
+    /// The watermark up to which everything has been given: what may be told further on.
+    fn passed(&self) -> Timestamp;
+
+    /// When the clock has to be told next, if anything waits for it. May be too early, never too late.
+    fn next_timer(&mut self) -> Option<Timestamp>;
+
+    /// What has been counted.
+    fn counters(&self) -> Counters;
+
+    /// How many windows (of a key) hold state.
+    fn held(&self) -> usize;
+}
+
+/// A machine that takes events: `T` is `E` or a reference to one.
+pub(crate) trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
+    /// Folds an event with its timestamp into all of its windows that are open. `hash` is the key's,
+    /// always the same. An event that is late for all of its windows is handed back, with its key.
+    fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)>;
+}
+
+/// Windows whose machine is content with any fold.
+pub(crate) trait Windowing<K, F: Folding, R: Triggering, M: Mode<F>>: WindowKind {
+    /// The machine.
+    type Machine: Machine<K, F::Out>;
+
+    /// A machine without state. `lateness` is in ticks.
+    fn machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine;
+}
+
+/// Windows whose machine merges accumulators: sessions need it, sliding windows are faster with it.
+pub(crate) trait MergingWindowing<K, F: Merge, R: Triggering, M: Mode<F>>:
+    WindowKind
+{
+    /// The machine.
+    type Machine: Machine<K, F::Out>;
+
+    /// A machine without state. `lateness` is in ticks.
+    fn merging_machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine;
+}
+
+macro_rules! aligned {
+    ($([$($part:ident),*] $kind:ty),+ $(,)?) => {$(
+        impl<K, F, R, M, $($part),*> Windowing<K, F, R, M> for $kind
+        where
+            Self: WindowKind,
+            K: Clone + Send,
+            F: Folding,
+            R: Triggering,
+            M: Mode<F>,
+        {
+            type Machine = Aligned<Self, K, F, R, M>;
+
+            fn machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine {
+                Aligned::new(self, fold, trigger, lateness)
+            }
+        }
+    )+};
+}
+
+aligned!(
+    [] Global,
+    [] Fixed,
+    [] Sliding,
+    [A] Assigned<A>,
+    [] ByClock<Global>,
+    [] ByClock<Fixed>,
+    [] ByClock<Sliding>,
+);
+
+macro_rules! counted {
+    ($($kind:ty),+) => {$(
+        impl<K, F, R, M> Windowing<K, F, R, M> for $kind
+        where
+            K: Clone + Send,
+            F: Folding,
+            R: Triggering,
+            M: Mode<F>,
+        {
+            type Machine = Counted<Self, K, F, R, M>;
+
+            fn machine(self, fold: F, trigger: R, _lateness: i64) -> Self::Machine {
+                Counted::new(self, fold, trigger)
+            }
+        }
+    )+};
+}
+
+counted!(Count, SlidingCount);
+
+/// The same machine as without merging.
+macro_rules! merging_as_plain {
+    ($([$($part:ident),*] $kind:ty),+ $(,)?) => {$(
+        impl<K, F, R, M, $($part),*> MergingWindowing<K, F, R, M> for $kind
+        where
+            Self: Windowing<K, F, R, M>,
+            F: Merge,
+            R: Triggering,
+            M: Mode<F>,
+        {
+            type Machine = <Self as Windowing<K, F, R, M>>::Machine;
+
+            fn merging_machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine {
+                self.machine(fold, trigger, lateness)
+            }
+        }
+    )+};
+}
+
+merging_as_plain!(
+    [] Global,
+    [] Fixed,
+    [] Count,
+    [] SlidingCount,
+    [A] Assigned<A>,
+    [] ByClock<Global>,
+    [] ByClock<Fixed>,
+    [] ByClock<Sliding>,
+);
+
+impl<K, F, R, M> MergingWindowing<K, F, R, M> for Session
+where
+    K: Clone + Send,
+    F: Merge,
+    R: Triggering,
+    M: Mode<F>,
+{
+    type Machine = Sessions<K, F, R, M>;
+
+    fn merging_machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine {
+        Sessions::new(self, false, fold, trigger, lateness)
+    }
+}
+
+impl<K, F, R, M> MergingWindowing<K, F, R, M> for ByClock<Session>
+where
+    K: Clone + Send,
+    F: Merge,
+    R: Triggering,
+    M: Mode<F>,
+{
+    type Machine = Sessions<K, F, R, M>;
+
+    fn merging_machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine {
+        Sessions::new(self.0, true, fold, trigger, lateness)
+    }
+}
+
+impl<K, F, R, M> MergingWindowing<K, F, R, M> for Sliding
+where
+    K: Clone + Eq + Send,
+    F: Merge<Acc: Clone>,
+    R: Triggering,
+    M: Mode<F>,
+{
+    type Machine = SlidingMachine<K, F, R, M>;
+
+    fn merging_machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine {
+        let once = trigger.fires_once() && trigger.on_time() != OnTime::Never && lateness == 0;
+        if once && self.overlap() > 1 {
+            SlidingMachine::Sliced(Sliced::new(self, fold))
+        } else {
+            SlidingMachine::Aligned(Aligned::new(self, fold, trigger, lateness))
+        }
+    }
+}
+
+/// Sliding windows of a fold that merges: in slices where every window fires once.
+pub(crate) enum SlidingMachine<K, F: Merge, R: Triggering, M: Mode<F>> {
+    /// Every event is folded once.
+    Sliced(Sliced<K, F>),
+    /// Every event is folded into each of its windows.
+    Aligned(Aligned<Sliding, K, F, R, M>),
+}
+
+impl<K, F: Merge, R: Triggering, M: Mode<F>> fmt::Debug for SlidingMachine<K, F, R, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SlidingMachine::Sliced(sliced) => sliced.fmt(f),
+            SlidingMachine::Aligned(aligned) => aligned.fmt(f),
+        }
+    }
+}
+
+macro_rules! either {
+    ($self:ident, $machine:ident => $call:expr) => {
+        match $self {
+            SlidingMachine::Sliced($machine) => $call,
+            SlidingMachine::Aligned($machine) => $call,
+        }
+    };
+}
+
+impl<K, F, R, M> Machine<K, F::Out> for SlidingMachine<K, F, R, M>
+where
+    K: Clone + Eq + Send,
+    F: Merge<Acc: Clone>,
+    R: Triggering,
+    M: Mode<F>,
+{
+    fn next(&mut self) -> Option<Pane<K, F::Out>> {
+        either!(self, machine => machine.next())
+    }
+
+    fn watermark(&mut self, to: Timestamp) {
+        either!(self, machine => machine.watermark(to));
+    }
+
+    fn clock(&mut self, now: Timestamp) {
+        either!(self, machine => machine.clock(now));
+    }
+
+    fn end(&mut self) {
+        either!(self, machine => machine.end());
+    }
+
+    fn passed(&self) -> Timestamp {
+        either!(self, machine => machine.passed())
+    }
+
+    fn next_timer(&mut self) -> Option<Timestamp> {
+        either!(self, machine => machine.next_timer())
+    }
+
+    fn counters(&self) -> Counters {
+        either!(self, machine => machine.counters())
+    }
+
+    fn held(&self) -> usize {
+        either!(self, machine => machine.held())
+    }
+}
+
+impl<K, F, R, M, E, T> Take<K, F::Out, E, T> for SlidingMachine<K, F, R, M>
+where
+    K: Clone + Eq + Send,
+    T: Borrow<E> + Clone,
+    F: Fold<T> + Merge<Acc: Clone>,
+    R: TriggeringOn<E>,
+    M: Mode<F>,
+{
+    #[inline]
+    fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
+        either!(self, machine => machine.event(hash, key, at, event))
+    }
+}

@@ -1,0 +1,58 @@
+//! Windows: which events are folded together, when that is said, and what is still accepted.
+//!
+//! Everything here is a plain struct that is told what happens: no clock, no thread, no engine.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `kind.rs`, `span.rs` | the kinds of windows, and what one covers |
+//! | `trigger.rs`, `trigger/` | when a window fires |
+//! | `fold.rs` | what windows fold with, and how their panes relate |
+//! | `pane.rs` | what a firing says |
+//! | `rules.rs` | one window of one key: fold, count, fire |
+//! | `machine.rs` | what a machine is told and gives, and which kind has which |
+//! | `aligned.rs` | windows that never change: by window, then by key |
+//! | `sliced.rs` | sliding windows in shared slices: by key, then by slice |
+//! | `sessions.rs` | windows that merge: by key, then by time |
+//! | `counted.rs` | windows of a number of events, by key |
+//!
+//! **What holds in all machines**, with `w` the watermark (exclusive: nothing below it is expected),
+//! `end` a window's end and `l` the allowed lateness:
+//!
+//! - An event goes into a window as long as `w < end + l`, whatever its own timestamp. One that goes
+//!   into none of its windows is handed back.
+//! - The pane at the watermark is given when `w >= end`, the state is forgotten when `w >= end + l`;
+//!   what has not been given by then is given then. Windows without events do not exist.
+//! - What one watermark causes is given in the order of the times at which it was due, then of the
+//!   windows' starts; keys within are in the same order in every run. A watermark has passed when all
+//!   of it has been given.
+//! - The end of the input is a watermark after everything, and nothing more.
+#![allow(dead_code, unreachable_pub, reason = "the engine calls it in the next step")]
+
+mod aligned;
+mod counted;
+mod fold;
+mod kind;
+mod machine;
+mod pane;
+mod rules;
+mod sessions;
+mod sliced;
+mod span;
+mod trigger;
+
+#[cfg(test)]
+mod cases_tests;
+
+pub use fold::{Accumulating, Discarding, Fold, Folding, Merge, Mode, Once, Retracting};
+pub use kind::{
+    Assign, Assigned, Assigner, ByClock, Count, Counts, Deal, Fixed, Global, Session, Sliding,
+    SlidingCount, Window, WindowKind,
+};
+pub(crate) use machine::{Machine, MergingWindowing, Take, Windowing};
+pub use pane::{Pane, Timing};
+pub(crate) use rules::{Counters, Rules};
+pub use span::Span;
+pub use trigger::{
+    AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, Or, PaneView,
+    Periodic, Trigger, Triggering, TriggeringOn,
+};

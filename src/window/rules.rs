@@ -1,0 +1,204 @@
+//! What all machines share: how a window (of a key) folds, and how it fires.
+
+use super::fold::{Fired, Fold, Folding, Merge, Mode};
+use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
+use super::{Pane, Span, Timing};
+use crate::time::Timestamp;
+use std::borrow::Borrow;
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+
+/// The fold, the trigger, the mode and the allowed lateness of windows.
+#[derive(Debug)]
+pub(crate) struct Rules<F, R, M> {
+    pub(crate) fold: F,
+    pub(crate) trigger: R,
+    /// In ticks, not negative; `i64::MAX` keeps windows for ever.
+    pub(crate) lateness: i64,
+    mode: PhantomData<fn() -> M>,
+}
+
+/// What is counted. `assigned` is always `folded + late_for_window`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Events.
+    pub(crate) events: u64,
+    /// Events times the windows that each belongs to.
+    pub(crate) assigned: u64,
+    /// Assignments that were folded.
+    pub(crate) folded: u64,
+    /// Assignments to windows that were closed already.
+    pub(crate) late_for_window: u64,
+    /// Events that were late for all of their windows, and were handed back.
+    pub(crate) late: u64,
+    /// Events that belong to no window.
+    pub(crate) outside: u64,
+}
+
+/// The state of one window of one key.
+pub(crate) struct Slot<F: Folding, R: Triggering, M: Mode<F>> {
+    held: M::Held,
+    pub(super) state: R::State,
+    /// Events since the last firing.
+    pub(super) pending: u32,
+    /// Panes until now.
+    pub(super) index: u32,
+}
+
+/// What a pane says about its window.
+pub(super) struct Head {
+    pub(super) window: Span,
+    pub(super) timing: Timing,
+    pub(super) trigger: &'static str,
+}
+
+/// The panes of one firing, in order.
+pub(super) type Panes<K, V> = [Option<Pane<K, V>>; 2];
+
+/// Gives the first of two panes and keeps the second.
+pub(super) fn first_of<K, V>(
+    [one, other]: Panes<K, V>,
+    ready: &mut VecDeque<Pane<K, V>>,
+) -> Option<Pane<K, V>> {
+    match (one, other) {
+        (Some(one), other) => {
+            ready.extend(other);
+            Some(one)
+        }
+        (None, other) => other,
+    }
+}
+
+impl<F, R, M> Rules<F, R, M> {
+    pub(crate) fn new(fold: F, trigger: R, lateness: i64) -> Self {
+        Rules { fold, trigger, lateness: lateness.max(0), mode: PhantomData }
+    }
+}
+
+impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
+    /// When a window is forgotten.
+    #[inline]
+    pub(super) fn expiry(&self, window: Span) -> Timestamp {
+        window.end().plus(self.lateness)
+    }
+
+    /// What was wrong with asking for no mode: then a window must fire only once, and close as it
+    /// does.
+    pub(crate) fn needs_mode(trigger: &R, lateness: i64) -> bool {
+        !trigger.fires_once() || trigger.on_time() == OnTime::Never || lateness > 0
+    }
+
+    /// A slot without an event; it must be given one at once.
+    #[inline]
+    pub(super) fn start<E, T: Borrow<E>>(
+        &self,
+        event: T,
+        view: impl FnOnce(u32) -> PaneView,
+    ) -> (Slot<F, R, M>, Option<&'static str>)
+    where
+        F: Fold<T>,
+        R: TriggeringOn<E>,
+    {
+        let mut state = R::State::default();
+        let fires = self.trigger.event(&mut state, event.borrow(), &view(1));
+        let held = M::hold(self.fold.first(event));
+        (Slot { held, state, pending: 1, index: 0 }, fires)
+    }
+
+    /// Folds an event; the name of what then fires.
+    #[inline]
+    pub(super) fn add<E, T: Borrow<E>>(
+        &self,
+        slot: &mut Slot<F, R, M>,
+        event: T,
+        view: impl FnOnce(u32) -> PaneView,
+    ) -> Option<&'static str>
+    where
+        F: Fold<T>,
+        R: TriggeringOn<E>,
+    {
+        let pending = slot.pending.saturating_add(1);
+        let fires = self.trigger.event(&mut slot.state, event.borrow(), &view(pending));
+        match M::acc(&mut slot.held) {
+            Some(acc) => self.fold.add(acc, event),
+            None => M::refill(&mut slot.held, self.fold.first(event)),
+        }
+        slot.pending = pending;
+        fires
+    }
+
+    /// Adds what another window has: what is pending adds up, what would fire sooner stays.
+    pub(super) fn merge(&self, into: &mut Slot<F, R, M>, from: Slot<F, R, M>)
+    where
+        F: Merge,
+    {
+        M::merge(&self.fold, &mut into.held, from.held);
+        self.trigger.merge(&mut into.state, from.state);
+        into.pending = into.pending.saturating_add(from.pending);
+        into.index = into.index.max(from.index);
+    }
+
+    /// Fires, and goes on.
+    pub(super) fn fire<K: Clone>(
+        &self,
+        head: &Head,
+        key: &K,
+        slot: &mut Slot<F, R, M>,
+    ) -> Panes<K, F::Out> {
+        slot.pending = 0;
+        self.trigger.reset(&mut slot.state);
+        match M::fire(&self.fold, &mut slot.held) {
+            Fired { retract: None, insert: None } => [None, None],
+            fired => {
+                let index = slot.index;
+                slot.index += 1;
+                panes(head, key.clone(), index, false, fired)
+            }
+        }
+    }
+
+    /// Fires for the last time.
+    pub(super) fn last<K: Clone>(
+        &self,
+        head: &Head,
+        key: K,
+        slot: Slot<F, R, M>,
+    ) -> Panes<K, F::Out> {
+        panes(head, key, slot.index, true, M::last(&self.fold, slot.held))
+    }
+
+    /// Takes back what a window gave last, because it has become another one.
+    pub(super) fn withdraw(&self, slot: &mut Slot<F, R, M>) -> Option<F::Out> {
+        M::withdraw(&mut slot.held)
+    }
+}
+
+impl<F: Folding, R: Triggering, M: Mode<F>> Slot<F, R, M> {
+    /// Moves everything out, for good.
+    pub(super) fn acc(&mut self) -> Option<&mut F::Acc> {
+        M::acc(&mut self.held)
+    }
+}
+
+fn panes<K: Clone, V>(head: &Head, key: K, index: u32, last: bool, fired: Fired<V>) -> Panes<K, V> {
+    let pane = |key, value, index, last, retraction| Pane {
+        key,
+        window: head.window,
+        value,
+        timing: head.timing,
+        index,
+        last,
+        retraction,
+        replaces: Vec::new(),
+        trigger: head.trigger,
+    };
+    match fired {
+        Fired { retract: None, insert } => {
+            [insert.map(|value| pane(key, value, index, last, false)), None]
+        }
+        Fired { retract: Some(old), insert } => {
+            let retract = pane(key.clone(), old, index.saturating_sub(1), false, true);
+            [Some(retract), insert.map(|value| pane(key, value, index, last, false))]
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! Sessions: by key, then by time; windows that overlap become one.
+//!
+//! **Invariant.** The sessions of a key are disjoint, linked from the latest to the earliest, and
+//! `heads` has the latest. Every session has one live entry in `timers`, which is not later than what
+//! it waits for (its end, or once that has passed its expiry); whoever takes out one that is too early
+//! puts in the right one. So an event that makes a session longer touches no queue.
+
+use super::fold::{Fold, Folding, Merge, Mode};
+use super::kind::Session;
+use super::machine::{Machine, Take};
+use super::rules::{Counters, Head, Panes, Rules, Slot};
+use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
+use super::{Pane, Span, Timing};
+use crate::time::Timestamp;
+use hashbrown::HashTable;
+use std::borrow::Borrow;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::{fmt, mem};
+
+/// No session.
+const NONE: u32 = u32::MAX;
+
+/// The sessions of all keys of one partition.
+pub(crate) struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
+    gap: i64,
+    by_clock: bool,
+    rules: Rules<F, R, M>,
+    sessions: Vec<Option<Open<K, F, R, M>>>,
+    free: Vec<u32>,
+    heads: HashTable<u32>,
+    /// Time, start, serial number, place.
+    timers: BinaryHeap<Reverse<(Timestamp, Timestamp, u64, u32)>>,
+    clock: BinaryHeap<Reverse<(Timestamp, Timestamp, u64, u32)>>,
+    opened: u64,
+    merging: Vec<u32>,
+    passed: Timestamp,
+    target: Timestamp,
+    now: Timestamp,
+    ready: VecDeque<Pane<K, F::Out>>,
+    counters: Counters,
+}
+
+/// A session.
+struct Open<K, F: Folding, R: Triggering, M: Mode<F>> {
+    key: K,
+    hash: u64,
+    span: Span,
+    slot: Slot<F, R, M>,
+    /// Whether it has been given at the watermark, or its end has passed.
+    late: bool,
+    /// The sessions that gave panes and have become this one.
+    replaces: Vec<Replaced<F::Out>>,
+    serial: u64,
+    /// Its live entry among the timers.
+    scheduled: (Timestamp, Timestamp),
+    later: u32,
+    earlier: u32,
+}
+
+/// A session that gave panes and has become another one.
+struct Replaced<V> {
+    span: Span,
+    panes: u32,
+    value: Option<V>,
+}
+
+impl<K, F: Folding, R: Triggering, M: Mode<F>> fmt::Debug for Sessions<K, F, R, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.sessions.len() - self.free.len();
+        f.debug_struct("Sessions").field("open", &open).field("passed", &self.passed).finish()
+    }
+}
+
+impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
+    pub(crate) fn new(kind: Session, by_clock: bool, fold: F, trigger: R, lateness: i64) -> Self {
+        Sessions {
+            gap: kind.gap,
+            by_clock,
+            rules: Rules::new(fold, trigger, lateness),
+            sessions: Vec::new(),
+            free: Vec::new(),
+            heads: HashTable::new(),
+            timers: BinaryHeap::new(),
+            clock: BinaryHeap::new(),
+            opened: 0,
+            merging: Vec::new(),
+            passed: Timestamp::MIN,
+            target: Timestamp::MIN,
+            now: Timestamp(0),
+            ready: VecDeque::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    fn open(&mut self, place: u32) -> &mut Open<K, F, R, M> {
+        live(&mut self.sessions, place)
+    }
+
+    /// Links a session in between its neighbours, of which either may be missing.
+    fn link(&mut self, place: u32, later: u32, earlier: u32) {
+        if earlier != NONE {
+            self.open(earlier).later = place;
+        }
+        if later != NONE {
+            self.open(later).earlier = place;
+            return;
+        }
+        let hash = self.open(place).hash;
+        let Sessions { heads, sessions, .. } = self;
+        match heads.find_mut(hash, |head| *head == earlier) {
+            Some(head) => *head = place,
+            None => {
+                heads.insert_unique(hash, place, |head| {
+                    sessions[*head as usize].as_ref().map_or(0, |open| open.hash)
+                });
+            }
+        }
+    }
+
+    /// Takes a session out.
+    fn remove(&mut self, place: u32) -> Open<K, F, R, M> {
+        let open = self.sessions[place as usize].take().expect("a session that is open");
+        self.free.push(place);
+        if open.earlier != NONE {
+            self.open(open.earlier).later = open.later;
+        }
+        if open.later != NONE {
+            self.open(open.later).earlier = open.earlier;
+        } else if open.earlier != NONE {
+            if let Some(head) = self.heads.find_mut(open.hash, |head| *head == place) {
+                *head = open.earlier;
+            }
+        } else if let Ok(head) = self.heads.find_entry(open.hash, |head| *head == place) {
+            head.remove();
+        }
+        open
+    }
+
+    /// Puts in a timer if what a session waits for is sooner than what is in.
+    fn schedule(&mut self, place: u32) {
+        let Sessions { sessions, rules, timers, .. } = self;
+        let open = live(sessions, place);
+        let wanted = open.wanted(rules);
+        if wanted < open.scheduled {
+            open.scheduled = wanted;
+            timers.push(Reverse((wanted.0, wanted.1, open.serial, place)));
+        }
+    }
+
+    /// Makes one of all sessions in `merging`, the latest first, that overlap with a new event.
+    fn merge(&mut self, new: Span) -> u32
+    where
+        F: Merge,
+    {
+        let mut merging = mem::take(&mut self.merging);
+        let into = merging.pop().expect("at least one session");
+        let cover = merging.iter().fold(new.cover(self.open(into).span), |cover, place| {
+            cover.cover(self.open(*place).span)
+        });
+        let parts: Vec<_> = merging.drain(..).rev().map(|place| self.remove(place)).collect();
+        self.merging = merging;
+        let Sessions { sessions, rules, passed, .. } = self;
+        let open = live(sessions, into);
+        if open.span != cover {
+            open.supersede(rules);
+        }
+        for mut part in parts {
+            part.supersede(rules);
+            open.replaces.append(&mut part.replaces);
+            rules.merge(&mut open.slot, part.slot);
+        }
+        open.span = cover;
+        // If more is expected now, the session will have a pane at the watermark again.
+        open.late = *passed >= cover.end();
+        into
+    }
+
+    /// Gives the next panes that are due; false if there are none.
+    fn advance(&mut self) -> bool
+    where
+        K: Clone,
+    {
+        if self.fire_clock() {
+            return true;
+        }
+        while let Some(&Reverse((at, start, serial, place))) = self.timers.peek() {
+            if at > self.target {
+                break;
+            }
+            self.timers.pop();
+            let Sessions { sessions, rules, timers, .. } = self;
+            let Some(open) = sessions[place as usize].as_mut() else {
+                continue;
+            };
+            if open.serial != serial || open.scheduled != (at, start) {
+                continue;
+            }
+            let wanted = open.wanted(rules);
+            if wanted > (at, start) {
+                open.scheduled = wanted;
+                timers.push(Reverse((wanted.0, wanted.1, serial, place)));
+                continue;
+            }
+            self.due(place);
+            if !self.ready.is_empty() {
+                return true;
+            }
+        }
+        self.passed = self.target;
+        false
+    }
+
+    /// The watermark passes the end of a session, or its expiry.
+    fn due(&mut self, place: u32)
+    where
+        K: Clone,
+    {
+        let (passed, target) = (self.passed, self.target);
+        let Sessions { sessions, rules, timers, ready, .. } = self;
+        let open = live(sessions, place);
+        let (on_time, expires) = (rules.trigger.on_time(), rules.expiry(open.span) <= target);
+        let closing_always = rules.trigger.always_closes();
+        let head = if open.late {
+            let timing = if passed < open.span.end() { Timing::OnTime } else { Timing::Late };
+            Head { window: open.span, timing, trigger: "close" }
+        } else {
+            Head { window: open.span, timing: Timing::OnTime, trigger: "watermark" }
+        };
+        let was_late = mem::replace(&mut open.late, true);
+        if was_late || (on_time != OnTime::Never && expires) {
+            let all = closing_always || (!was_late && on_time == OnTime::Always);
+            let Open { key, slot, replaces, .. } = self.remove(place);
+            if all || slot.pending > 0 {
+                let panes = self.rules.last(&head, key, slot);
+                give(&mut self.ready, &head, replaces, panes);
+            }
+            return;
+        }
+        open.scheduled = open.wanted(rules);
+        timers.push(Reverse((open.scheduled.0, open.scheduled.1, open.serial, place)));
+        let fires = on_time == OnTime::Always || on_time == OnTime::IfNew && open.slot.pending > 0;
+        if fires {
+            open.fire(&head, rules, ready);
+        }
+    }
+
+    /// Fires the first timer that the clock has passed; false if there is none.
+    fn fire_clock(&mut self) -> bool
+    where
+        K: Clone,
+    {
+        while let Some(place) = self.first_clock().filter(|due| due.0 <= self.now).map(|due| due.1)
+        {
+            self.clock.pop();
+            let Sessions { sessions, rules, ready, .. } = self;
+            let open = live(sessions, place);
+            let Some((_, trigger)) = rules.trigger.due(&open.slot.state) else {
+                continue;
+            };
+            if open.slot.pending == 0 {
+                rules.trigger.reset(&mut open.slot.state);
+                continue;
+            }
+            let timing = if open.late { Timing::Late } else { Timing::Early };
+            open.fire(&Head { window: open.span, timing, trigger }, rules, ready);
+            if !ready.is_empty() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The first timer of the clock that is not stale, and its session.
+    fn first_clock(&mut self) -> Option<(Timestamp, u32)> {
+        while let Some(&Reverse((at, _, serial, place))) = self.clock.peek() {
+            let open = self.sessions[place as usize].as_ref();
+            let holds = open.is_some_and(|open| {
+                open.serial == serial
+                    && self.rules.trigger.due(&open.slot.state).is_some_and(|due| due.0 == at)
+            });
+            if holds {
+                return Some((at, place));
+            }
+            self.clock.pop();
+        }
+        None
+    }
+}
+
+fn live<K, F: Folding, R: Triggering, M: Mode<F>>(
+    sessions: &mut [Option<Open<K, F, R, M>>],
+    place: u32,
+) -> &mut Open<K, F, R, M> {
+    sessions[place as usize].as_mut().expect("a session that is open")
+}
+
+impl<K, F: Folding, R: Triggering, M: Mode<F>> Open<K, F, R, M> {
+    /// What it waits for.
+    fn wanted(&self, rules: &Rules<F, R, M>) -> (Timestamp, Timestamp) {
+        let at = if self.late { rules.expiry(self.span) } else { self.span.end() };
+        (at, self.span.start())
+    }
+
+    /// It is about to become another one: notes what it gave.
+    fn supersede(&mut self, rules: &Rules<F, R, M>) {
+        if self.slot.index > 0 {
+            let value = rules.withdraw(&mut self.slot);
+            self.replaces.push(Replaced { span: self.span, panes: self.slot.index, value });
+            self.slot.index = 0;
+        }
+    }
+
+    fn fire(&mut self, head: &Head, rules: &Rules<F, R, M>, ready: &mut VecDeque<Pane<K, F::Out>>)
+    where
+        K: Clone,
+    {
+        let panes = rules.fire(head, &self.key, &mut self.slot);
+        if panes.iter().any(Option::is_some) {
+            give(ready, head, mem::take(&mut self.replaces), panes);
+        }
+    }
+}
+
+/// Gives the panes of a firing; before the value goes what it replaces, where that is taken back.
+fn give<K: Clone, V>(
+    ready: &mut VecDeque<Pane<K, V>>,
+    head: &Head,
+    replaces: Vec<Replaced<V>>,
+    panes: Panes<K, V>,
+) {
+    for mut pane in panes.into_iter().flatten() {
+        if !pane.retraction {
+            pane.replaces = replaces.iter().map(|replaced| replaced.span).collect();
+            ready.extend(replaces.into_iter().filter_map(|Replaced { span, panes, value }| {
+                Some(Pane {
+                    key: pane.key.clone(),
+                    window: span,
+                    value: value?,
+                    timing: head.timing,
+                    index: panes - 1,
+                    last: false,
+                    retraction: true,
+                    replaces: Vec::new(),
+                    trigger: head.trigger,
+                })
+            }));
+            ready.push_back(pane);
+            return;
+        }
+        ready.push_back(pane);
+    }
+}
+
+impl<K, F, R, M> Machine<K, F::Out> for Sessions<K, F, R, M>
+where
+    K: Clone + Send,
+    F: Folding,
+    R: Triggering,
+    M: Mode<F>,
+{
+    fn next(&mut self) -> Option<Pane<K, F::Out>> {
+        while self.ready.is_empty() {
+            if !self.advance() {
+                return None;
+            }
+        }
+        self.ready.pop_front()
+    }
+
+    fn watermark(&mut self, to: Timestamp) {
+        if !self.by_clock {
+            self.target = self.target.max(to);
+        }
+    }
+
+    fn clock(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        if self.by_clock {
+            self.target = self.target.max(now);
+        }
+    }
+
+    fn end(&mut self) {
+        self.target = Timestamp::MAX;
+    }
+
+    fn passed(&self) -> Timestamp {
+        self.passed
+    }
+
+    fn next_timer(&mut self) -> Option<Timestamp> {
+        let timer = self.first_clock().map(|due| due.0);
+        let end = self.timers.peek().map(|Reverse(end)| end.0);
+        timer.into_iter().chain(end.filter(|_| self.by_clock)).min()
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn held(&self) -> usize {
+        self.sessions.len() - self.free.len()
+    }
+}
+
+impl<K, F, R, M, E, T> Take<K, F::Out, E, T> for Sessions<K, F, R, M>
+where
+    K: Clone + Eq + Send,
+    T: Borrow<E>,
+    F: Fold<T> + Merge,
+    R: TriggeringOn<E>,
+    M: Mode<F>,
+{
+    fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
+        debug_assert!(self.ready.is_empty() && self.passed == self.target, "told too early");
+        let at = if self.by_clock { self.now } else { at };
+        self.counters.events += 1;
+        self.counters.assigned += 1;
+        let new = Span::new(at, Timestamp(at.0.saturating_add(self.gap)));
+        let Sessions { heads, sessions, merging, .. } = self;
+        let head = heads.find(hash, |head| {
+            sessions[*head as usize].as_ref().is_some_and(|open| open.key == key)
+        });
+        // Later sessions first: all that overlap stand together.
+        let (mut later, mut earlier) = (NONE, head.copied().unwrap_or(NONE));
+        merging.clear();
+        while earlier != NONE {
+            let open = live(sessions, earlier);
+            if open.span.end() <= new.start() {
+                break;
+            }
+            if open.span.overlaps(new) {
+                merging.push(earlier);
+            } else {
+                later = earlier;
+            }
+            earlier = open.earlier;
+        }
+        // First merge, then judge: what a live session reaches is not late.
+        if merging.is_empty() {
+            let expiry = self.rules.expiry(new);
+            if self.passed >= expiry {
+                self.counters.late_for_window += 1;
+                self.counters.late += 1;
+                return Err((key, event));
+            }
+        }
+        self.counters.folded += 1;
+        let (now, found) = (self.now, !self.merging.is_empty());
+        let (place, due, fires) = if found {
+            let place = self.merge(new);
+            let Sessions { sessions, rules, .. } = self;
+            let open = live(sessions, place);
+            let (window, late) = (open.span, open.late);
+            let view = |pending| PaneView { window, pending, late, at, now };
+            let due = if R::CLOCKED { rules.trigger.due(&open.slot.state) } else { None };
+            (place, due, rules.add(&mut open.slot, event, view))
+        } else {
+            let late = self.passed >= new.end();
+            let view = |pending| PaneView { window: new, pending, late, at, now };
+            let (slot, fires) = self.rules.start(event, view);
+            let open = Open {
+                key,
+                hash,
+                span: new,
+                slot,
+                late,
+                replaces: Vec::new(),
+                serial: self.opened,
+                scheduled: (Timestamp::MAX, Timestamp::MAX),
+                later,
+                earlier,
+            };
+            self.opened += 1;
+            let place = match self.free.pop() {
+                Some(place) => {
+                    self.sessions[place as usize] = Some(open);
+                    place
+                }
+                None => {
+                    self.sessions.push(Some(open));
+                    self.sessions.len() as u32 - 1
+                }
+            };
+            self.link(place, later, earlier);
+            (place, None, fires)
+        };
+        self.schedule(place);
+        let Sessions { sessions, rules, ready, clock, .. } = self;
+        let open = live(sessions, place);
+        if let Some(trigger) = fires {
+            let timing = if open.late { Timing::Late } else { Timing::Early };
+            open.fire(&Head { window: open.span, timing, trigger }, rules, ready);
+        } else if R::CLOCKED
+            && let Some((at, name)) = rules.trigger.due(&open.slot.state)
+            && (due != Some((at, name)) || found)
+        {
+            clock.push(Reverse((at, open.span.start(), open.serial, place)));
+        }
+        Ok(())
+    }
+}
