@@ -42,6 +42,12 @@ mod trigger;
 
 #[cfg(test)]
 mod cases_tests;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties_tests;
+#[cfg(test)]
+use {aligned::Aligned, sliced::Sliced};
 
 pub use fold::{Accumulating, Discarding, Fold, Folding, Merge, Mode, Once, Retracting};
 pub use kind::{
