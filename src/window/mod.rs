@@ -43,6 +43,8 @@ mod trigger;
 #[cfg(test)]
 mod cases_tests;
 #[cfg(test)]
+mod machine_tests;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod properties_tests;
@@ -56,7 +58,7 @@ pub use kind::{
 };
 pub(crate) use machine::{Machine, MergingWindowing, Take, Windowing};
 pub use pane::{Pane, Timing};
-pub(crate) use rules::{Counters, Rules};
+pub(crate) use rules::{Counters, needs_mode};
 pub use span::Span;
 pub use trigger::{
     AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, Or, PaneView,

@@ -45,6 +45,12 @@ pub(crate) struct Slot<F: Folding, R: Triggering, M: Mode<F>> {
     pub(super) index: u32,
 }
 
+/// Whether windows can fire more than once, so that it must be said how their panes relate: with
+/// [`Once`](super::Once) as mode some of them would be left out.
+pub(crate) fn needs_mode(trigger: &impl Triggering, lateness: i64) -> bool {
+    !trigger.fires_once() || trigger.on_time() == OnTime::Never || lateness > 0
+}
+
 /// What a pane says about its window.
 pub(super) struct Head {
     pub(super) window: Span,
@@ -82,13 +88,7 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
         window.end().plus(self.lateness)
     }
 
-    /// What was wrong with asking for no mode: then a window must fire only once, and close as it
-    /// does.
-    pub(crate) fn needs_mode(trigger: &R, lateness: i64) -> bool {
-        !trigger.fires_once() || trigger.on_time() == OnTime::Never || lateness > 0
-    }
-
-    /// A slot without an event; it must be given one at once.
+    /// The slot of a first event, and the name of what then fires.
     #[inline]
     pub(super) fn start<E, T: Borrow<E>>(
         &self,
@@ -170,13 +170,6 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
     /// Takes back what a window gave last, because it has become another one.
     pub(super) fn withdraw(&self, slot: &mut Slot<F, R, M>) -> Option<F::Out> {
         M::withdraw(&mut slot.held)
-    }
-}
-
-impl<F: Folding, R: Triggering, M: Mode<F>> Slot<F, R, M> {
-    /// Moves everything out, for good.
-    pub(super) fn acc(&mut self) -> Option<&mut F::Acc> {
-        M::acc(&mut self.held)
     }
 }
 
