@@ -4,15 +4,15 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `kind.rs`, `span.rs` | the kinds of windows, and what one covers |
-//! | `trigger.rs`, `trigger/` | when a window fires |
+//! | `kind/`, `span.rs` | the kinds of windows, which one an event is in, and what one covers |
+//! | `trigger/` | when a window fires |
 //! | `fold.rs` | what windows fold with, and how their panes relate |
 //! | `pane.rs` | what a firing says |
 //! | `rules.rs` | one window of one key: fold, count, fire |
 //! | `machine.rs` | what a machine is told and gives, and which kind has which |
-//! | `aligned.rs` | windows that never change: by window, then by key |
+//! | `aligned/` | windows that never change: by window, then by key |
 //! | `sliced.rs` | sliding windows in shared slices: by key, then by slice |
-//! | `sessions.rs` | windows that merge: by key, then by time |
+//! | `sessions/` | windows that merge: by key, then by time |
 //! | `counted.rs` | windows of a number of events, by key |
 //!
 //! **What holds in all machines**, with `w` the watermark (exclusive: nothing below it is expected),
@@ -53,10 +53,10 @@ use {aligned::Aligned, sliced::Sliced};
 
 pub use fold::{Accumulating, Discarding, Fold, Folding, Merge, Mode, Once, Retracting};
 pub use kind::{
-    Assign, Assigned, Assigner, ByClock, Count, Counts, Deal, Fixed, Global, Session, Sliding,
-    SlidingCount, Window, WindowKind,
+    Assign, Assigned, Assigner, ByClock, Count, Counts, Deal, Fixed, Global, Parted, Session,
+    Sliding, SlidingCount, Window, WindowKind,
 };
-pub(crate) use machine::{Machine, MergingWindowing, Take, Windowing};
+pub(crate) use machine::{Machine, MergingWindowing, Take, TakeParts, Windowing};
 pub use pane::{Pane, Timing};
 pub(crate) use rules::{Counters, needs_mode};
 pub use span::Span;

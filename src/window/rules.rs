@@ -35,6 +35,25 @@ pub(crate) struct Counters {
     pub(crate) outside: u64,
 }
 
+impl Counters {
+    /// Counts events that go into `folded` windows and are late for `missed` others; whether there is
+    /// anything more to do with them than to hand them back.
+    #[inline]
+    pub(super) fn count(&mut self, events: u64, folded: u64, missed: u64) -> bool {
+        self.events += events;
+        self.assigned += events * (folded + missed);
+        self.folded += events * folded;
+        self.late_for_window += events * missed;
+        if folded > 0 {
+            return true;
+        }
+        let late = if missed > 0 { events } else { 0 };
+        self.late += late;
+        self.outside += events - late;
+        late == 0
+    }
+}
+
 /// The state of one window of one key.
 pub(crate) struct Slot<F: Folding, R: Triggering, M: Mode<F>> {
     held: M::Held,
@@ -125,6 +144,23 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
         }
         slot.pending = pending;
         fires
+    }
+
+    /// The slot of events that were folded elsewhere.
+    pub(super) fn start_part(&self, acc: F::Acc, events: u32) -> Slot<F, R, M> {
+        Slot { held: M::hold(acc), state: R::State::default(), pending: events, index: 0 }
+    }
+
+    /// Adds events that were folded elsewhere.
+    pub(super) fn add_part(&self, slot: &mut Slot<F, R, M>, acc: F::Acc, events: u32)
+    where
+        F: Merge,
+    {
+        match M::acc(&mut slot.held) {
+            Some(into) => self.fold.merge(into, acc),
+            None => M::refill(&mut slot.held, acc),
+        }
+        slot.pending = slot.pending.saturating_add(events);
     }
 
     /// Adds what another window has: what is pending adds up, what would fire sooner stays.
