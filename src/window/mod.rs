@@ -26,7 +26,12 @@
 //!   windows' starts; keys within are in the same order in every run. A watermark has passed when all
 //!   of it has been given.
 //! - The end of the input is a watermark after everything, and nothing more.
-#![allow(dead_code, unreachable_pub, reason = "the engine calls it in the next step")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the engine calls it in the next step"
+)]
 
 mod aligned;
 mod counted;

@@ -1,11 +1,13 @@
 //! Random events, watermarks, windows and triggers, compared with what they should be: with a slow
 //! operator that is a transcript of the rules, and with what follows from the list of events alone.
 
-use super::model::{Kind, Model, Modes, Says, Setting, Triggers};
+use super::cases_tests::Any;
+use super::model::{Fires, Kind, Model, Modes, Says, Setting, Triggers};
 use super::*;
 use crate::time::{Bounded, Floored, Timestamp, Watermarks};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::Duration;
 
 pub(super) type Ids = Vec<u32>;
@@ -57,9 +59,12 @@ impl Came {
         self.pieces.iter().flatten()
     }
 
-    /// Without the order of the keys of windows that begin together.
+    /// Without the order of the keys of windows that begin together, and of timers of the clock.
     fn without_key_order(mut self) -> Self {
         for piece in &mut self.pieces {
+            if piece.iter().any(|pane| ["after_delay", "periodic"].contains(&pane.trigger)) {
+                piece.sort_by_key(|pane| pane.key);
+            }
             let together = |one: &Shown, other: &Shown| one.window.start() == other.window.start();
             piece.chunk_by_mut(together).for_each(|same| same.sort_by_key(|pane| pane.key));
         }
@@ -81,6 +86,7 @@ fn drive(mut machine: impl Take<u8, Ids, u32, u32>, says: &[Says]) -> (Came, Cou
                 }
             }
             Says::Mark(to) => machine.watermark(Timestamp(to)),
+            Says::Tick(now) => machine.clock(Timestamp(now)),
         }
         let before = machine.passed();
         let mut piece = Vec::new();
@@ -130,17 +136,23 @@ fn run_mode<M: Mode<Numbers>>(setting: Setting, says: &[Says]) -> (Came, Counter
         Triggers::AtWatermark { early: None, late: None } => {
             run_trigger::<M, _>(setting, Trigger::at_watermark(), says)
         }
-        Triggers::AtWatermark { early: Some(n), late: None } => {
-            run_trigger::<M, _>(setting, Trigger::at_watermark().early(Trigger::every(n)), says)
+        Triggers::AtWatermark { early: None, late: Some(late) } => {
+            run_trigger::<M, _>(setting, Trigger::at_watermark().late(any(late)), says)
         }
-        Triggers::AtWatermark { early: None, late: Some(m) } => {
-            run_trigger::<M, _>(setting, Trigger::at_watermark().late(Trigger::every(m)), says)
-        }
-        Triggers::AtWatermark { early: Some(n), late: Some(m) } => {
-            let trigger = Trigger::at_watermark().early(Trigger::every(n)).late(Trigger::every(m));
+        Triggers::AtWatermark { early: Some(early), late } => {
+            let late = late.map_or(Any::Each, any);
+            let trigger = Trigger::at_watermark().early(any(early)).late(late);
             run_trigger::<M, _>(setting, trigger, says)
         }
-        Triggers::Every(n) => run_trigger::<M, _>(setting, Trigger::every(n), says),
+        Triggers::Repeat(fires) => run_trigger::<M, _>(setting, any(fires), says),
+    }
+}
+
+fn any(fires: Fires) -> Any {
+    match fires {
+        Fires::Every(n) => Any::Every(Trigger::every(n)),
+        Fires::AfterDelay(ticks) => Any::AfterDelay(Trigger::after_delay(millis(ticks))),
+        Fires::Periodic(ticks) => Any::Periodic(Trigger::periodic(millis(ticks))),
     }
 }
 
@@ -177,10 +189,17 @@ fn kinds() -> impl Strategy<Value = Kind> {
 }
 
 fn triggers() -> impl Strategy<Value = Triggers> {
-    let n = || prop::option::of(1..4_u32);
+    let fires = || {
+        prop_oneof![
+            2 => (1..4_u32).prop_map(Fires::Every),
+            1 => (1..9_i64).prop_map(Fires::AfterDelay),
+            1 => (1..9_i64).prop_map(Fires::Periodic),
+        ]
+    };
+    let part = move || prop::option::of(fires());
     prop_oneof![
-        4 => (n(), n()).prop_map(|(early, late)| Triggers::AtWatermark { early, late }),
-        1 => (1..4_u32).prop_map(Triggers::Every),
+        4 => (part(), part()).prop_map(|(early, late)| Triggers::AtWatermark { early, late }),
+        1 => fires().prop_map(Triggers::Repeat),
     ]
 }
 
@@ -204,11 +223,16 @@ fn stream() -> impl Strategy<Value = Vec<Says>> {
         6 => (0..3_u8, -12..12_i64).prop_map(|(key, at)| Says::Event { key, at }),
         2 => (-1..5_i64).prop_map(Says::Mark),
         1 => (5..30_i64).prop_map(Says::Mark),
+        2 => (0..6_i64).prop_map(Says::Tick),
     ];
     prop::collection::vec(say, 0..40).prop_map(|mut says| {
-        let mut now = -20;
+        let (mut now, mut clock) = (-20, 0);
         for say in &mut says {
             match say {
+                Says::Tick(step) => {
+                    clock += *step;
+                    *step = clock;
+                }
                 Says::Event { at, .. } => *at += now,
                 Says::Mark(to) => {
                     now += *to;
@@ -240,7 +264,7 @@ fn tame(disorder: i64) -> impl Strategy<Value = Vec<Says>> {
 fn events(says: &[Says]) -> impl Iterator<Item = (u32, u8, i64)> {
     says.iter().enumerate().filter_map(|(id, say)| match *say {
         Says::Event { key, at } => Some((id as u32, key, at)),
-        Says::Mark(_) => None,
+        Says::Mark(_) | Says::Tick(_) => None,
     })
 }
 
@@ -299,7 +323,7 @@ proptest! {
                 floored.advance(Timestamp(to));
                 Says::Mark(floored.current().0)
             }
-            event => event,
+            say => say,
         }).collect();
         prop_assert_eq!(run(setting, &says).0, run(setting, &rounded).0);
     }
@@ -324,7 +348,7 @@ proptest! {
     #[test]
     fn sessions_are_unions_of_intervals(gap in 1..10_i64, says in stream()) {
         let says: Vec<Says> =
-            says.into_iter().filter(|say| matches!(say, Says::Event { .. })).collect();
+            says.into_iter().filter(|say| !matches!(say, Says::Mark(_))).collect();
         let kind = Kind::Session { gap };
         let setting = Setting { kind, trigger: PLAIN, mode: Modes::Accumulating, lateness: 0 };
         let (came, _) = run(setting, &says);
@@ -420,7 +444,7 @@ proptest! {
         let (came, _) = run(setting, &says);
         let lateness = setting.lateness;
         for (nth, piece) in came.pieces.iter().enumerate() {
-            if matches!(says.get(nth), Some(Says::Event { .. })) {
+            if matches!(says.get(nth), Some(Says::Event { .. } | Says::Tick(_))) {
                 continue;
             }
             let due: Vec<_> = piece.iter().filter(|pane| !pane.retraction).map(|pane| {
@@ -490,7 +514,9 @@ impl<W, X> InParts<W, X> {
     where
         X: TakeParts<u8, Ids, Ids>,
     {
-        let due = self.parts.extract_if(.., |part, _| part.0.end() <= to).collect::<Vec<_>>();
+        let (due, kept): (BTreeMap<_, _>, _) =
+            mem::take(&mut self.parts).into_iter().partition(|(part, _)| part.0.end() <= to);
+        self.parts = kept;
         for ((part, key), ids) in due {
             let (events, hash) = (ids.len() as u32, u64::from(key % 2));
             self.machine.part(hash, key, part, events, ids).expect("in time");
