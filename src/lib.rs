@@ -137,5 +137,5 @@ pub use crate::{
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,
     time::Timestamp,
-    window::{Firing, Pane, PaneView, Span, Timing, Trigger, Window},
+    window::{Assigner, Firing, Pane, PaneView, Span, Timing, Trigger, Window},
 };

@@ -17,7 +17,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::{fmt, mem, vec};
 
 /// The windows of all keys of one partition.
-pub(crate) struct Counted<W, K, F: Folding, R: Triggering, M: Mode<F>> {
+pub struct Counted<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     kind: W,
     rules: Rules<F, R, M>,
     keys: Table<K, Ring<Slot<F, R, M>>>,

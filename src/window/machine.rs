@@ -22,7 +22,7 @@ use std::borrow::Borrow;
 use std::fmt;
 
 /// The windows of all keys of one partition.
-pub(crate) trait Machine<K, V>: Send {
+pub trait Machine<K, V>: Send {
     /// The next pane that is due.
     fn next(&mut self) -> Option<Pane<K, V>>;
 
@@ -49,12 +49,12 @@ pub(crate) trait Machine<K, V>: Send {
     /// What has been counted.
     fn counters(&self) -> Counters;
 
-    /// How many windows (of a key) hold state.
+    /// How many accumulators there are; walks over the state, for tests.
     fn held(&self) -> usize;
 }
 
 /// A machine that takes events: `T` is `E` or a reference to one.
-pub(crate) trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
+pub trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
     /// Folds an event with its timestamp into all of its windows that are open. `hash` is the key's,
     /// always the same. An event that is late for all of its windows is handed back, with its key.
     fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)>;
@@ -63,14 +63,20 @@ pub(crate) trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
 /// A machine that takes events in parts that were folded elsewhere, see
 /// [`Parted`](super::kind::Parted). Only for triggers that fire once (`fires_once`), and only before
 /// the watermark has passed the end of the part: afterwards events come one by one.
-pub(crate) trait TakeParts<K, V, A>: Machine<K, V> {
+pub trait TakeParts<K, V, A>: Machine<K, V> {
     /// Folds the accumulator of some events of a key, which are all in the same part. One that is late
     /// for all of its windows is handed back.
     fn part(&mut self, hash: u64, key: K, part: Span, events: u32, acc: A) -> Result<(), (K, A)>;
 }
 
 /// Windows whose machine is content with any fold.
-pub(crate) trait Windowing<K, F: Folding, R: Triggering, M: Mode<F>>: WindowKind {
+#[diagnostic::on_unimplemented(
+    message = "windows of the kind `{Self}` need a fold that merges",
+    label = "this fold takes events one by one",
+    note = "sessions become one when an event comes between them: use a verb per key whose aggregate merges, such as `count`, `sum` or `aggregate`",
+    note = "a session over a whole partition would depend on the number of partitions"
+)]
+pub trait Windowing<K, F: Folding, R: Triggering, M: Mode<F>>: WindowKind {
     /// The machine.
     type Machine: Machine<K, F::Out>;
 
@@ -79,9 +85,7 @@ pub(crate) trait Windowing<K, F: Folding, R: Triggering, M: Mode<F>>: WindowKind
 }
 
 /// Windows whose machine merges accumulators: sessions need it, sliding windows are faster with it.
-pub(crate) trait MergingWindowing<K, F: Merge, R: Triggering, M: Mode<F>>:
-    WindowKind
-{
+pub trait MergingWindowing<K, F: Merge, R: Triggering, M: Mode<F>>: WindowKind {
     /// The machine.
     type Machine: Machine<K, F::Out>;
 
@@ -216,7 +220,7 @@ where
 }
 
 /// Sliding windows of a fold that merges: in slices where every window fires once.
-pub(crate) enum SlidingMachine<K, F: Merge, R: Triggering, M: Mode<F>> {
+pub enum SlidingMachine<K, F: Merge, R: Triggering, M: Mode<F>> {
     /// Every event is folded once.
     Sliced(Sliced<K, F>),
     /// Every event is folded into each of its windows.

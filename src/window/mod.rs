@@ -61,9 +61,10 @@ pub use kind::{
     Assign, Assigned, Assigner, ByClock, Count, Counts, Deal, Fixed, Global, Parted, Session,
     Sliding, SlidingCount, Window, WindowKind,
 };
-pub(crate) use machine::{Machine, MergingWindowing, Take, TakeParts, Windowing};
+pub use machine::{Machine, MergingWindowing, Take, TakeParts, Windowing};
 pub use pane::{Pane, Timing};
-pub(crate) use rules::{Counters, needs_mode};
+pub use rules::Counters;
+pub(crate) use rules::needs_mode;
 pub use span::Span;
 pub use trigger::{
     AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, Or, PaneView,

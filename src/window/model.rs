@@ -37,6 +37,7 @@ pub(super) enum Fires {
     Every(u32),
     AfterDelay(i64),
     Periodic(i64),
+    EveryOrDelay(u32, i64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,13 +151,13 @@ impl Model {
             let now = self.now;
             match fires {
                 None => {}
-                Some(Fires::Every(n)) if win.new.len() as u32 >= n => {
+                Some(Fires::Every(n) | Fires::EveryOrDelay(n, _)) if win.new.len() as u32 >= n => {
                     let timing = if win.late { Timing::Late } else { Timing::Early };
                     let name = if win.late && each { "each" } else { "every" };
                     self.fire(place, timing, name, false);
                 }
                 Some(Fires::Every(_)) => {}
-                Some(Fires::AfterDelay(ticks)) => {
+                Some(Fires::AfterDelay(ticks) | Fires::EveryOrDelay(_, ticks)) => {
                     win.due[part].get_or_insert((now + ticks, "after_delay"));
                 }
                 Some(Fires::Periodic(ticks)) => {

@@ -153,6 +153,9 @@ fn any(fires: Fires) -> Any {
         Fires::Every(n) => Any::Every(Trigger::every(n)),
         Fires::AfterDelay(ticks) => Any::AfterDelay(Trigger::after_delay(millis(ticks))),
         Fires::Periodic(ticks) => Any::Periodic(Trigger::periodic(millis(ticks))),
+        Fires::EveryOrDelay(n, ticks) => {
+            Any::Or(Box::new((any(Fires::Every(n)), any(Fires::AfterDelay(ticks)))))
+        }
     }
 }
 
@@ -194,6 +197,7 @@ fn triggers() -> impl Strategy<Value = Triggers> {
             2 => (1..4_u32).prop_map(Fires::Every),
             1 => (1..9_i64).prop_map(Fires::AfterDelay),
             1 => (1..9_i64).prop_map(Fires::Periodic),
+            2 => (1..4_u32, 1..9_i64).prop_map(|(n, ticks)| Fires::EveryOrDelay(n, ticks)),
         ]
     };
     let part = move || prop::option::of(fires());

@@ -20,19 +20,19 @@ pub(crate) struct Rules<F, R, M> {
 
 /// What is counted. `assigned` is always `folded + late_for_window`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
+pub struct Counters {
     /// Events.
-    pub(crate) events: u64,
+    pub events: u64,
     /// Events times the windows that each belongs to.
-    pub(crate) assigned: u64,
+    pub assigned: u64,
     /// Assignments that were folded.
-    pub(crate) folded: u64,
+    pub folded: u64,
     /// Assignments to windows that were closed already.
-    pub(crate) late_for_window: u64,
+    pub late_for_window: u64,
     /// Events that were late for all of their windows, and were handed back.
-    pub(crate) late: u64,
+    pub late: u64,
     /// Events that belong to no window.
-    pub(crate) outside: u64,
+    pub outside: u64,
 }
 
 impl Counters {

@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
 /// The windows of all keys of one partition.
-pub(crate) struct Sliced<K, F: Folding> {
+pub struct Sliced<K, F: Folding> {
     kind: Sliding,
     fold: F,
     keys: Vec<Key<K, F::Acc>>,

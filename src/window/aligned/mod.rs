@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::{fmt, mem, vec};
 
 /// The windows of all keys of one partition.
-pub(crate) struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
+pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     kind: W,
     rules: Rules<F, R, M>,
     windows: Vec<Open<K, F, R, M>>,

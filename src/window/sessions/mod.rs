@@ -23,7 +23,7 @@ use std::{fmt, mem};
 const NONE: u32 = u32::MAX;
 
 /// The sessions of all keys of one partition.
-pub(crate) struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
+pub struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
     gap: i64,
     by_clock: bool,
     rules: Rules<F, R, M>,

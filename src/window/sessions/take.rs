@@ -21,6 +21,8 @@ where
     fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
         debug_assert!(!self.pending(), "told before everything was given");
         let at = if self.by_clock { self.now } else { at };
+        // So that every session has a timestamp.
+        let at = at.min(Span::ALL.max_timestamp());
         let new = Span::new(at, Timestamp(at.0.saturating_add(self.gap)));
         let Sessions { heads, sessions, merging, .. } = self;
         let head = heads.find(hash, |head| {
