@@ -103,6 +103,7 @@ impl Coalescer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// What an input says.
     #[derive(Clone, Copy)]
@@ -213,6 +214,48 @@ mod tests {
             (all.end(A), all.ended(), all.end(B), all.ended()),
             (Change::default(), false, Change::default(), true)
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        /// What is forwarded is what all news so far give together, found anew each time.
+        #[test]
+        fn news_give_what_all_of_them_give(
+            news in prop::collection::vec((0..3_usize, 0..6_u8, -9..9_i64), 0..30)
+        ) {
+            let mut all = Coalescer::new(3);
+            let mut inputs = [(true, i64::MIN, false); 3];
+            let (mut watermark, mut idle) = (i64::MIN, false);
+            for (input, what, to) in news {
+                let (active, highest, ended) = &mut inputs[input];
+                if *ended {
+                    continue;
+                }
+                let change = match what {
+                    0 => { *active = false; all.idle(input) }
+                    1 => { *active = true; all.element(input) }
+                    2 if to < -6 => { (*active, *ended) = (false, true); all.end(input) }
+                    _ => {
+                        (*active, *highest) = (true, to.max(*highest));
+                        all.advance(input, Timestamp(to))
+                    }
+                };
+                let active = inputs.iter().filter(|input| input.0).map(|input| input.1);
+                let highest = inputs.iter().map(|input| input.1);
+                let to = active.min().or(highest.max()).unwrap_or(i64::MIN).max(watermark);
+                if inputs.iter().all(|input| input.2) {
+                    prop_assert_eq!(change, Change::default());
+                    break;
+                }
+                let nobody = inputs.iter().all(|input| !input.0);
+                prop_assert_eq!(change, Change {
+                    watermark: (to > watermark).then_some(Timestamp(to)),
+                    idle: (nobody != idle).then_some(nobody),
+                });
+                (watermark, idle) = (to, nobody);
+            }
+        }
     }
 
     #[test]

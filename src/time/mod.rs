@@ -6,7 +6,12 @@
 //! **Invariant.** A watermark `w` is exclusive: it says that no event with a timestamp below `w` is
 //! expected any more. It never goes back. `Timestamp::MIN` says nothing yet, `Timestamp::MAX` that
 //! nothing more will come.
-#![allow(dead_code, unreachable_pub, reason = "the engine calls it in the next step")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the engine calls it in the next step"
+)]
 
 mod coalesce;
 mod timestamp;

@@ -43,7 +43,7 @@ impl Merge for Values {
 }
 
 /// A condition that is known at run time only.
-enum Any {
+pub(super) enum Any {
     Each,
     Every(Every),
     AfterDelay(AfterDelay),
@@ -52,7 +52,7 @@ enum Any {
 }
 
 #[derive(Default)]
-struct AnyState {
+pub(super) struct AnyState {
     due: Option<Timestamp>,
     parts: Option<Box<(AnyState, AnyState)>>,
 }
@@ -88,8 +88,8 @@ impl Condition for Any {
     }
 }
 
-impl OnEvent<String> for Any {
-    fn event(&self, state: &mut AnyState, event: &String, view: &PaneView) -> Option<&'static str> {
+impl<E> OnEvent<E> for Any {
+    fn event(&self, state: &mut AnyState, event: &E, view: &PaneView) -> Option<&'static str> {
         match self {
             Any::Each => Some("each"),
             Any::Every(part) => OnEvent::event(part, &mut (), event, view),

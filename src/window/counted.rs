@@ -27,6 +27,8 @@ pub struct Counted<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     passed: Timestamp,
     target: Timestamp,
     now: Timestamp,
+    /// Whether the clock may have passed a timer.
+    ticked: bool,
     ended: Option<vec::IntoIter<(K, Ring<Slot<F, R, M>>)>>,
     ready: VecDeque<Pane<K, F::Out>>,
     counters: Counters,
@@ -59,6 +61,7 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
             passed: Timestamp::MIN,
             target: Timestamp::MIN,
             now: Timestamp(0),
+            ticked: false,
             ended: None,
             ready: VecDeque::new(),
             counters: Counters::default(),
@@ -124,9 +127,10 @@ where
                 return Some(pane);
             }
             let Some(ended) = &mut self.ended else {
-                if self.fire_clock() {
+                if self.ticked && self.fire_clock() {
                     continue;
                 }
+                self.ticked = false;
                 self.passed = self.target;
                 return None;
             };
@@ -153,12 +157,19 @@ where
         }
     }
 
+    #[inline]
+    fn pending(&self) -> bool {
+        let ending = self.ended.is_some() || self.passed != self.target;
+        !self.ready.is_empty() || self.ticked || ending
+    }
+
     fn watermark(&mut self, to: Timestamp) {
         self.target = self.target.max(to);
     }
 
     fn clock(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
+        self.ticked = R::CLOCKED && self.first_clock().is_some_and(|at| at <= now);
     }
 
     fn end(&mut self) {
@@ -194,7 +205,7 @@ where
     M: Mode<F>,
 {
     fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
-        debug_assert!(self.ready.is_empty(), "told before everything was given");
+        debug_assert!(!self.pending(), "told before everything was given");
         let (size, every, now) = (self.kind.size(), self.kind.every(), self.now);
         let ring = |key| (key, Ring { seen: 0, open: VecDeque::new() });
         let position = self.keys.position(hash, key, ring);
@@ -213,10 +224,7 @@ where
         let begin = move || (first..=nth).step_by(every as usize);
         places.clear();
         places.extend(0..(known + begin().count()) as u32);
-        counters.events += 1;
-        counters.assigned += places.len() as u64;
-        counters.folded += places.len() as u64;
-        counters.outside += u64::from(places.is_empty());
+        counters.count(1, places.len() as u64, 0);
         kind.deal((), event, places, |place, (), event| {
             let place = place as usize;
             let start = match ring.open.get(place) {

@@ -1,11 +1,11 @@
 //! The state machines of windows, and which kind of windows has which.
 //!
 //! A machine is told what happens, one thing at a time, and gives panes when asked: after every call
-//! that returns, [`Machine::next`] must be called until it gives nothing, before anything else is told.
+//! that returns, [`Machine::next`] must be called until it gives nothing, before anything else is told
+//! (or not at all, where [`Machine::pending`] says so).
 //! So emission stops where there is no room and goes on at any time, and a window of a million keys
 //! closes pane by pane. A watermark counts as passed only when nothing more is given.
 
-use super::Pane;
 use super::aligned::Aligned;
 use super::counted::Counted;
 use super::fold::{Fold, Folding, Merge, Mode};
@@ -16,6 +16,7 @@ use super::rules::Counters;
 use super::sessions::Sessions;
 use super::sliced::Sliced;
 use super::trigger::{OnTime, Triggering, TriggeringOn};
+use super::{Pane, Span};
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 use std::fmt;
@@ -24,6 +25,10 @@ use std::fmt;
 pub trait Machine<K, V>: Send {
     /// The next pane that is due.
     fn next(&mut self) -> Option<Pane<K, V>>;
+
+    /// Whether there may be something to give. If not, `next` need not be called: after an event this
+    /// costs three comparisons, where `next` looks at what is due.
+    fn pending(&self) -> bool;
 
     /// The watermark has come to `to`. One that is not later than before changes nothing.
     fn watermark(&mut self, to: Timestamp);
@@ -44,7 +49,7 @@ pub trait Machine<K, V>: Send {
     /// What has been counted.
     fn counters(&self) -> Counters;
 
-    /// How many windows (of a key) hold state.
+    /// How many accumulators there are; walks over the state, for tests.
     fn held(&self) -> usize;
 }
 
@@ -55,7 +60,22 @@ pub trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
     fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)>;
 }
 
+/// A machine that takes events in parts that were folded elsewhere, see
+/// [`Parted`](super::kind::Parted). Only for triggers that fire once (`fires_once`), and only before
+/// the watermark has passed the end of the part: afterwards events come one by one.
+pub trait TakeParts<K, V, A>: Machine<K, V> {
+    /// Folds the accumulator of some events of a key, which are all in the same part. One that is late
+    /// for all of its windows is handed back.
+    fn part(&mut self, hash: u64, key: K, part: Span, events: u32, acc: A) -> Result<(), (K, A)>;
+}
+
 /// Windows whose machine is content with any fold.
+#[diagnostic::on_unimplemented(
+    message = "windows of the kind `{Self}` need a fold that merges",
+    label = "this fold takes events one by one",
+    note = "sessions become one when an event comes between them: use a verb per key whose aggregate merges, such as `count`, `sum` or `aggregate`",
+    note = "a session over a whole partition would depend on the number of partitions"
+)]
 pub trait Windowing<K, F: Folding, R: Triggering, M: Mode<F>>: WindowKind {
     /// The machine.
     type Machine: Machine<K, F::Out>;
@@ -236,6 +256,11 @@ where
         either!(self, machine => machine.next())
     }
 
+    #[inline]
+    fn pending(&self) -> bool {
+        either!(self, machine => machine.pending())
+    }
+
     fn watermark(&mut self, to: Timestamp) {
         either!(self, machine => machine.watermark(to));
     }
@@ -276,5 +301,24 @@ where
     #[inline]
     fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
         either!(self, machine => machine.event(hash, key, at, event))
+    }
+}
+
+impl<K, F, R, M> TakeParts<K, F::Out, F::Acc> for SlidingMachine<K, F, R, M>
+where
+    K: Clone + Eq + Send,
+    F: Merge<Acc: Clone>,
+    R: Triggering,
+    M: Mode<F>,
+{
+    fn part(
+        &mut self,
+        hash: u64,
+        key: K,
+        part: Span,
+        events: u32,
+        acc: F::Acc,
+    ) -> Result<(), (K, F::Acc)> {
+        either!(self, machine => machine.part(hash, key, part, events, acc))
     }
 }

@@ -119,7 +119,7 @@ fn a_closure_fires_and_has_a_state_per_window() {
     let runs = |event: &u64, seen: &mut u64, view: &PaneView| {
         *seen += event;
         assert!(view.window.contains(view.at) && !view.late);
-        if *seen % 10 == 0 { Firing::Fire } else { Firing::Continue }
+        if seen.is_multiple_of(10) { Firing::Fire } else { Firing::Continue }
     };
     let says = [Ok((1, 4)), Ok((11, 10)), Ok((2, 6)), Ok((3, 5)), Ok((4, 5)), Err(20)];
     let trigger = Trigger::at_watermark().early(Trigger::on(runs).named("tens"));

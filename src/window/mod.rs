@@ -4,15 +4,15 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `kind.rs`, `span.rs` | the kinds of windows, and what one covers |
-//! | `trigger.rs`, `trigger/` | when a window fires |
+//! | `kind/`, `span.rs` | the kinds of windows, which one an event is in, and what one covers |
+//! | `trigger/` | when a window fires |
 //! | `fold.rs` | what windows fold with, and how their panes relate |
 //! | `pane.rs` | what a firing says |
 //! | `rules.rs` | one window of one key: fold, count, fire |
 //! | `machine.rs` | what a machine is told and gives, and which kind has which |
-//! | `aligned.rs` | windows that never change: by window, then by key |
+//! | `aligned/` | windows that never change: by window, then by key |
 //! | `sliced.rs` | sliding windows in shared slices: by key, then by slice |
-//! | `sessions.rs` | windows that merge: by key, then by time |
+//! | `sessions/` | windows that merge: by key, then by time |
 //! | `counted.rs` | windows of a number of events, by key |
 //!
 //! **What holds in all machines**, with `w` the watermark (exclusive: nothing below it is expected),
@@ -26,7 +26,12 @@
 //!   windows' starts; keys within are in the same order in every run. A watermark has passed when all
 //!   of it has been given.
 //! - The end of the input is a watermark after everything, and nothing more.
-#![allow(dead_code, unreachable_pub, reason = "the engine calls it in the next step")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "the engine calls it in the next step"
+)]
 
 mod aligned;
 mod counted;
@@ -53,10 +58,10 @@ use {aligned::Aligned, sliced::Sliced};
 
 pub use fold::{Accumulating, Discarding, Fold, Folding, Merge, Mode, Once, Retracting};
 pub use kind::{
-    Assign, Assigned, Assigner, ByClock, Count, Counts, Deal, Fixed, Global, Session, Sliding,
-    SlidingCount, Window, WindowKind,
+    Assign, Assigned, Assigner, ByClock, Count, Counts, Deal, Fixed, Global, Parted, Session,
+    Sliding, SlidingCount, Window, WindowKind,
 };
-pub use machine::{Machine, MergingWindowing, Take, Windowing};
+pub use machine::{Machine, MergingWindowing, Take, TakeParts, Windowing};
 pub use pane::{Pane, Timing};
 pub use rules::Counters;
 pub(crate) use rules::needs_mode;

@@ -9,6 +9,7 @@ use std::mem;
 pub(super) enum Says {
     Event { key: u8, at: i64 },
     Mark(i64),
+    Tick(i64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +28,16 @@ pub(super) enum Modes {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Triggers {
-    AtWatermark { early: Option<u32>, late: Option<u32> },
+    AtWatermark { early: Option<Fires>, late: Option<Fires> },
+    Repeat(Fires),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fires {
     Every(u32),
+    AfterDelay(i64),
+    Periodic(i64),
+    EveryOrDelay(u32, i64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +70,8 @@ struct Win {
     new: Ids,
     index: u32,
     late: bool,
+    /// When the clock fires it, for its early and its late part.
+    due: [Option<(i64, &'static str)>; 2],
     given: Option<Ids>,
     replaces: Vec<(Span, u32, Option<Ids>)>,
 }
@@ -69,6 +80,7 @@ pub(super) struct Model {
     setting: Setting,
     windows: Vec<Win>,
     watermark: i64,
+    now: i64,
     piece: Vec<Shown>,
     late: Ids,
 }
@@ -76,12 +88,14 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn run(setting: Setting, says: &[Says]) -> Came {
         let (watermark, piece) = (i64::MIN, Vec::new());
-        let mut model = Model { setting, windows: Vec::new(), watermark, piece, late: Vec::new() };
+        let (windows, late) = (Vec::new(), Vec::new());
+        let mut model = Model { setting, windows, watermark, now: 0, piece, late };
         let mut pieces = Vec::new();
         for (id, say) in says.iter().enumerate() {
             match *say {
                 Says::Event { key, at } => model.event(id as u32, key, at),
                 Says::Mark(to) => model.mark(to),
+                Says::Tick(now) => model.tick(now),
             }
             pieces.push(mem::take(&mut model.piece));
         }
@@ -109,7 +123,18 @@ impl Model {
                 None => {
                     let late = self.watermark >= span.end().0;
                     let (all, new, given, replaces) = (Ids::new(), Ids::new(), None, Vec::new());
-                    self.windows.push(Win { key, span, all, new, index: 0, late, given, replaces });
+                    let due = [None; 2];
+                    self.windows.push(Win {
+                        key,
+                        span,
+                        all,
+                        new,
+                        index: 0,
+                        late,
+                        due,
+                        given,
+                        replaces,
+                    });
                     self.windows.len() - 1
                 }
             };
@@ -117,18 +142,27 @@ impl Model {
             let win = &mut self.windows[place];
             win.all.push(id);
             win.new.push(id);
-            let enough = match (self.setting.trigger, win.late) {
-                (Triggers::AtWatermark { early, .. }, false) => early.unwrap_or(u32::MAX),
-                (Triggers::AtWatermark { late, .. }, true) => late.unwrap_or(1),
-                (Triggers::Every(n), _) => n,
+            let (part, fires) = match self.setting.trigger {
+                Triggers::AtWatermark { early, .. } if !win.late => (0, early),
+                Triggers::AtWatermark { late, .. } => (1, late.or(Some(Fires::Every(1)))),
+                Triggers::Repeat(fires) => (0, Some(fires)),
             };
-            if win.new.len() as u32 >= enough {
-                let timing = if win.late { Timing::Late } else { Timing::Early };
-                let name = match (self.setting.trigger, win.late) {
-                    (Triggers::AtWatermark { late: None, .. }, true) => "each",
-                    _ => "every",
-                };
-                self.fire(place, timing, name, false);
+            let each = matches!(self.setting.trigger, Triggers::AtWatermark { late: None, .. });
+            let now = self.now;
+            match fires {
+                None => {}
+                Some(Fires::Every(n) | Fires::EveryOrDelay(n, _)) if win.new.len() as u32 >= n => {
+                    let timing = if win.late { Timing::Late } else { Timing::Early };
+                    let name = if win.late && each { "each" } else { "every" };
+                    self.fire(place, timing, name, false);
+                }
+                Some(Fires::Every(_)) => {}
+                Some(Fires::AfterDelay(ticks) | Fires::EveryOrDelay(_, ticks)) => {
+                    win.due[part].get_or_insert((now + ticks, "after_delay"));
+                }
+                Some(Fires::Periodic(ticks)) => {
+                    win.due[part].get_or_insert((now / ticks * ticks + ticks, "periodic"));
+                }
             }
         }
         if !folded {
@@ -147,12 +181,24 @@ impl Model {
         let end = parts.last()?.span.end().max(span.end());
         let cover = Span::new(start, end);
         let (all, new, given, late) = (Ids::new(), Ids::new(), None, self.watermark >= end.0);
-        let mut one =
-            Win { key, span: cover, all, new, index: 0, late, given, replaces: Vec::new() };
+        let mut one = Win {
+            key,
+            span: cover,
+            all,
+            new,
+            index: 0,
+            late,
+            due: [None; 2],
+            given,
+            replaces: Vec::new(),
+        };
         for part in parts {
             one.all.extend(part.all);
             one.new.extend(part.new);
             one.replaces.extend(part.replaces);
+            for (one, part) in one.due.iter_mut().zip(part.due) {
+                *one = one.iter().copied().chain(part).min();
+            }
             if part.span == cover {
                 (one.index, one.given) = (part.index, part.given);
             } else if part.index > 0 {
@@ -161,6 +207,21 @@ impl Model {
         }
         self.windows.push(one);
         Some(self.windows.len() - 1)
+    }
+
+    fn tick(&mut self, now: i64) {
+        self.now = now;
+        loop {
+            let due = |win: &Win| win.due.into_iter().flatten().min();
+            let next = (0..self.windows.len())
+                .filter_map(|place| Some((due(&self.windows[place])?, place)))
+                .min_by_key(|(due, place)| (due.0, self.windows[*place].span.start(), *place));
+            let Some(((_, name), place)) = next.filter(|(due, _)| due.0 <= now) else {
+                break;
+            };
+            let timing = if self.windows[place].late { Timing::Late } else { Timing::Early };
+            self.fire(place, timing, name, false);
+        }
     }
 
     fn mark(&mut self, to: i64) {
@@ -206,7 +267,8 @@ impl Model {
 
     fn fire(&mut self, place: usize, timing: Timing, trigger: &'static str, last: bool) {
         let mode = self.setting.mode;
-        let Win { key, span, all, new, index, given, replaces, .. } = &mut self.windows[place];
+        let Win { key, span, all, new, index, given, replaces, due, .. } = &mut self.windows[place];
+        *due = [None; 2];
         let new = mem::take(new);
         let mut value = if mode == Modes::Discarding { new } else { all.clone() };
         value.sort_unstable();

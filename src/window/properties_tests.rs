@@ -1,11 +1,13 @@
 //! Random events, watermarks, windows and triggers, compared with what they should be: with a slow
 //! operator that is a transcript of the rules, and with what follows from the list of events alone.
 
-use super::model::{Kind, Model, Modes, Says, Setting, Triggers};
+use super::cases_tests::Any;
+use super::model::{Fires, Kind, Model, Modes, Says, Setting, Triggers};
 use super::*;
 use crate::time::{Bounded, Floored, Timestamp, Watermarks};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::Duration;
 
 pub(super) type Ids = Vec<u32>;
@@ -57,9 +59,12 @@ impl Came {
         self.pieces.iter().flatten()
     }
 
-    /// Without the order of the keys of windows that begin together.
+    /// Without the order of the keys of windows that begin together, and of timers of the clock.
     fn without_key_order(mut self) -> Self {
         for piece in &mut self.pieces {
+            if piece.iter().any(|pane| ["after_delay", "periodic"].contains(&pane.trigger)) {
+                piece.sort_by_key(|pane| pane.key);
+            }
             let together = |one: &Shown, other: &Shown| one.window.start() == other.window.start();
             piece.chunk_by_mut(together).for_each(|same| same.sort_by_key(|pane| pane.key));
         }
@@ -81,9 +86,14 @@ fn drive(mut machine: impl Take<u8, Ids, u32, u32>, says: &[Says]) -> (Came, Cou
                 }
             }
             Says::Mark(to) => machine.watermark(Timestamp(to)),
+            Says::Tick(now) => machine.clock(Timestamp(now)),
         }
         let before = machine.passed();
         let mut piece = Vec::new();
+        if !machine.pending() {
+            came.pieces.push(piece);
+            continue;
+        }
         while let Some(pane) = machine.next() {
             // It has not passed before everything is given.
             assert_eq!(machine.passed(), before);
@@ -126,17 +136,26 @@ fn run_mode<M: Mode<Numbers>>(setting: Setting, says: &[Says]) -> (Came, Counter
         Triggers::AtWatermark { early: None, late: None } => {
             run_trigger::<M, _>(setting, Trigger::at_watermark(), says)
         }
-        Triggers::AtWatermark { early: Some(n), late: None } => {
-            run_trigger::<M, _>(setting, Trigger::at_watermark().early(Trigger::every(n)), says)
+        Triggers::AtWatermark { early: None, late: Some(late) } => {
+            run_trigger::<M, _>(setting, Trigger::at_watermark().late(any(late)), says)
         }
-        Triggers::AtWatermark { early: None, late: Some(m) } => {
-            run_trigger::<M, _>(setting, Trigger::at_watermark().late(Trigger::every(m)), says)
-        }
-        Triggers::AtWatermark { early: Some(n), late: Some(m) } => {
-            let trigger = Trigger::at_watermark().early(Trigger::every(n)).late(Trigger::every(m));
+        Triggers::AtWatermark { early: Some(early), late } => {
+            let late = late.map_or(Any::Each, any);
+            let trigger = Trigger::at_watermark().early(any(early)).late(late);
             run_trigger::<M, _>(setting, trigger, says)
         }
-        Triggers::Every(n) => run_trigger::<M, _>(setting, Trigger::every(n), says),
+        Triggers::Repeat(fires) => run_trigger::<M, _>(setting, any(fires), says),
+    }
+}
+
+fn any(fires: Fires) -> Any {
+    match fires {
+        Fires::Every(n) => Any::Every(Trigger::every(n)),
+        Fires::AfterDelay(ticks) => Any::AfterDelay(Trigger::after_delay(millis(ticks))),
+        Fires::Periodic(ticks) => Any::Periodic(Trigger::periodic(millis(ticks))),
+        Fires::EveryOrDelay(n, ticks) => {
+            Any::Or(Box::new((any(Fires::Every(n)), any(Fires::AfterDelay(ticks)))))
+        }
     }
 }
 
@@ -173,10 +192,18 @@ fn kinds() -> impl Strategy<Value = Kind> {
 }
 
 fn triggers() -> impl Strategy<Value = Triggers> {
-    let n = || prop::option::of(1..4_u32);
+    let fires = || {
+        prop_oneof![
+            2 => (1..4_u32).prop_map(Fires::Every),
+            1 => (1..9_i64).prop_map(Fires::AfterDelay),
+            1 => (1..9_i64).prop_map(Fires::Periodic),
+            2 => (1..4_u32, 1..9_i64).prop_map(|(n, ticks)| Fires::EveryOrDelay(n, ticks)),
+        ]
+    };
+    let part = move || prop::option::of(fires());
     prop_oneof![
-        4 => (n(), n()).prop_map(|(early, late)| Triggers::AtWatermark { early, late }),
-        1 => (1..4_u32).prop_map(Triggers::Every),
+        4 => (part(), part()).prop_map(|(early, late)| Triggers::AtWatermark { early, late }),
+        1 => fires().prop_map(Triggers::Repeat),
     ]
 }
 
@@ -200,11 +227,16 @@ fn stream() -> impl Strategy<Value = Vec<Says>> {
         6 => (0..3_u8, -12..12_i64).prop_map(|(key, at)| Says::Event { key, at }),
         2 => (-1..5_i64).prop_map(Says::Mark),
         1 => (5..30_i64).prop_map(Says::Mark),
+        2 => (0..6_i64).prop_map(Says::Tick),
     ];
     prop::collection::vec(say, 0..40).prop_map(|mut says| {
-        let mut now = -20;
+        let (mut now, mut clock) = (-20, 0);
         for say in &mut says {
             match say {
+                Says::Tick(step) => {
+                    clock += *step;
+                    *step = clock;
+                }
                 Says::Event { at, .. } => *at += now,
                 Says::Mark(to) => {
                     now += *to;
@@ -236,7 +268,7 @@ fn tame(disorder: i64) -> impl Strategy<Value = Vec<Says>> {
 fn events(says: &[Says]) -> impl Iterator<Item = (u32, u8, i64)> {
     says.iter().enumerate().filter_map(|(id, say)| match *say {
         Says::Event { key, at } => Some((id as u32, key, at)),
-        Says::Mark(_) => None,
+        Says::Mark(_) | Says::Tick(_) => None,
     })
 }
 
@@ -295,7 +327,7 @@ proptest! {
                 floored.advance(Timestamp(to));
                 Says::Mark(floored.current().0)
             }
-            event => event,
+            say => say,
         }).collect();
         prop_assert_eq!(run(setting, &says).0, run(setting, &rounded).0);
     }
@@ -320,7 +352,7 @@ proptest! {
     #[test]
     fn sessions_are_unions_of_intervals(gap in 1..10_i64, says in stream()) {
         let says: Vec<Says> =
-            says.into_iter().filter(|say| matches!(say, Says::Event { .. })).collect();
+            says.into_iter().filter(|say| !matches!(say, Says::Mark(_))).collect();
         let kind = Kind::Session { gap };
         let setting = Setting { kind, trigger: PLAIN, mode: Modes::Accumulating, lateness: 0 };
         let (came, _) = run(setting, &says);
@@ -416,7 +448,7 @@ proptest! {
         let (came, _) = run(setting, &says);
         let lateness = setting.lateness;
         for (nth, piece) in came.pieces.iter().enumerate() {
-            if matches!(says.get(nth), Some(Says::Event { .. })) {
+            if matches!(says.get(nth), Some(Says::Event { .. } | Says::Tick(_))) {
                 continue;
             }
             let due: Vec<_> = piece.iter().filter(|pane| !pane.retraction).map(|pane| {
@@ -445,5 +477,108 @@ proptest! {
                 prop_assert!(panes.iter().is_sorted_by_key(|pane| phases(&pane)));
             }
         }
+    }
+
+    /// Events folded in parts, that come when the watermark is about to pass them, give the same.
+    #[test]
+    fn parts_give_what_events_give(
+        size in 1..12_i64, every in 1..12_i64, lateness in prop_oneof![Just(0_i64), 1..9_i64], says in stream()
+    ) {
+        let trigger = Trigger::at_watermark();
+        let kind = fixed(size, every);
+        let machine = || Windowing::<u8, _, _, Discarding>::machine(kind, Numbers, trigger, lateness);
+        let whole = drive(machine(), &says);
+        let parted = drive(InParts::new(kind, machine()), &says);
+        prop_assert_eq!(whole.1, parted.1);
+        prop_assert_eq!(whole.0.without_key_order(), parted.0.without_key_order());
+        let kind = sliding(size, every);
+        let machine = || {
+            MergingWindowing::<u8, _, _, Discarding>::merging_machine(kind, Numbers, trigger, lateness)
+        };
+        let whole = drive(machine(), &says);
+        let parted = drive(InParts::new(kind, machine()), &says);
+        prop_assert_eq!(whole.1, parted.1);
+        prop_assert_eq!(whole.0.without_key_order(), parted.0.without_key_order());
+    }
+}
+
+/// A machine behind a producer that folds what is not late in parts.
+struct InParts<W, X> {
+    kind: W,
+    machine: X,
+    parts: BTreeMap<(Span, u8), Ids>,
+}
+
+impl<W, X> InParts<W, X> {
+    fn new(kind: W, machine: X) -> Self {
+        InParts { kind, machine, parts: BTreeMap::new() }
+    }
+
+    fn flush(&mut self, to: Timestamp)
+    where
+        X: TakeParts<u8, Ids, Ids>,
+    {
+        let (due, kept): (BTreeMap<_, _>, _) =
+            mem::take(&mut self.parts).into_iter().partition(|(part, _)| part.0.end() <= to);
+        self.parts = kept;
+        for ((part, key), ids) in due {
+            let (events, hash) = (ids.len() as u32, u64::from(key % 2));
+            self.machine.part(hash, key, part, events, ids).expect("in time");
+        }
+    }
+}
+
+impl<W: Parted, X: TakeParts<u8, Ids, Ids>> Machine<u8, Ids> for InParts<W, X> {
+    fn next(&mut self) -> Option<Shown> {
+        self.machine.next()
+    }
+
+    fn pending(&self) -> bool {
+        self.machine.pending()
+    }
+
+    fn watermark(&mut self, to: Timestamp) {
+        self.flush(to);
+        self.machine.watermark(to);
+    }
+
+    fn clock(&mut self, now: Timestamp) {
+        self.machine.clock(now);
+    }
+
+    fn end(&mut self) {
+        self.flush(Timestamp::MAX);
+        self.machine.end();
+    }
+
+    fn passed(&self) -> Timestamp {
+        self.machine.passed()
+    }
+
+    fn next_timer(&mut self) -> Option<Timestamp> {
+        self.machine.next_timer()
+    }
+
+    fn counters(&self) -> Counters {
+        self.machine.counters()
+    }
+
+    fn held(&self) -> usize {
+        self.machine.held()
+    }
+}
+
+impl<W, X> Take<u8, Ids, u32, u32> for InParts<W, X>
+where
+    W: Parted,
+    X: Take<u8, Ids, u32, u32> + TakeParts<u8, Ids, Ids>,
+{
+    fn event(&mut self, hash: u64, key: u8, at: Timestamp, id: u32) -> Result<(), (u8, u32)> {
+        let part = self.kind.part(at);
+        if self.machine.passed() >= part.end() {
+            return self.machine.event(hash, key, at, id);
+        }
+        self.parts.entry((part, key)).or_default().push(id);
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 /// The fold, the trigger, the mode and the allowed lateness of windows.
 #[derive(Debug)]
-pub struct Rules<F, R, M> {
+pub(crate) struct Rules<F, R, M> {
     pub(crate) fold: F,
     pub(crate) trigger: R,
     /// In ticks, not negative; `i64::MAX` keeps windows for ever.
@@ -22,21 +22,40 @@ pub struct Rules<F, R, M> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Events.
-    pub(crate) events: u64,
+    pub events: u64,
     /// Events times the windows that each belongs to.
-    pub(crate) assigned: u64,
+    pub assigned: u64,
     /// Assignments that were folded.
-    pub(crate) folded: u64,
+    pub folded: u64,
     /// Assignments to windows that were closed already.
-    pub(crate) late_for_window: u64,
+    pub late_for_window: u64,
     /// Events that were late for all of their windows, and were handed back.
-    pub(crate) late: u64,
+    pub late: u64,
     /// Events that belong to no window.
-    pub(crate) outside: u64,
+    pub outside: u64,
+}
+
+impl Counters {
+    /// Counts events that go into `folded` windows and are late for `missed` others; whether there is
+    /// anything more to do with them than to hand them back.
+    #[inline]
+    pub(super) fn count(&mut self, events: u64, folded: u64, missed: u64) -> bool {
+        self.events += events;
+        self.assigned += events * (folded + missed);
+        self.folded += events * folded;
+        self.late_for_window += events * missed;
+        if folded > 0 {
+            return true;
+        }
+        let late = if missed > 0 { events } else { 0 };
+        self.late += late;
+        self.outside += events - late;
+        late == 0
+    }
 }
 
 /// The state of one window of one key.
-pub struct Slot<F: Folding, R: Triggering, M: Mode<F>> {
+pub(crate) struct Slot<F: Folding, R: Triggering, M: Mode<F>> {
     held: M::Held,
     pub(super) state: R::State,
     /// Events since the last firing.
@@ -125,6 +144,23 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
         }
         slot.pending = pending;
         fires
+    }
+
+    /// The slot of events that were folded elsewhere.
+    pub(super) fn start_part(&self, acc: F::Acc, events: u32) -> Slot<F, R, M> {
+        Slot { held: M::hold(acc), state: R::State::default(), pending: events, index: 0 }
+    }
+
+    /// Adds events that were folded elsewhere.
+    pub(super) fn add_part(&self, slot: &mut Slot<F, R, M>, acc: F::Acc, events: u32)
+    where
+        F: Merge,
+    {
+        match M::acc(&mut slot.held) {
+            Some(into) => self.fold.merge(into, acc),
+            None => M::refill(&mut slot.held, acc),
+        }
+        slot.pending = slot.pending.saturating_add(events);
     }
 
     /// Adds what another window has: what is pending adds up, what would fire sooner stays.

@@ -10,7 +10,7 @@
 
 use super::fold::{Fold, Folding, Merge};
 use super::kind::Sliding;
-use super::machine::{Machine, Take};
+use super::machine::{Machine, Take, TakeParts};
 use super::rules::Counters;
 use super::{Pane, Span, Timing};
 use crate::time::Timestamp;
@@ -196,6 +196,11 @@ where
         }
     }
 
+    #[inline]
+    fn pending(&self) -> bool {
+        self.closing.is_some() || self.passed != self.target
+    }
+
     fn watermark(&mut self, to: Timestamp) {
         self.target = self.target.max(to);
     }
@@ -223,6 +228,49 @@ where
     }
 }
 
+impl<K: Eq, F: Folding> Sliced<K, F> {
+    /// Gives what has come to the run's slice of a key, if any of its windows is to come.
+    #[inline]
+    fn fold<X>(
+        &mut self,
+        (hash, key): (u64, K),
+        at: Timestamp,
+        (given, events): (X, u32),
+        first: impl FnOnce(&F, X) -> F::Acc,
+        add: impl FnOnce(&F, &mut F::Acc, X),
+    ) -> Result<(), (K, X)> {
+        if !self.run.contains(at) {
+            self.locate(at);
+        }
+        let Sliced { fold, keys, index, run, windows, missed, counters, .. } = self;
+        if !counters.count(events.into(), *windows - *missed, *missed) {
+            return Err((key, given));
+        }
+        if missed == windows {
+            return Ok(());
+        }
+        let slice = run.start();
+        let Some(&known) = index.find(hash, |at| keys[*at as usize].key == key) else {
+            index.insert_unique(hash, keys.len() as u32, |at| keys[*at as usize].hash);
+            let slices = VecDeque::from([(slice, first(fold, given))]);
+            keys.push(Key { key, hash, slices });
+            return Ok(());
+        };
+        let slices = &mut keys[known as usize].slices;
+        match slices.back_mut() {
+            Some((last, acc)) if *last == slice => add(fold, acc, given),
+            Some((last, _)) if *last > slice => {
+                match slices.binary_search_by_key(&slice, |(start, _)| *start) {
+                    Ok(at) => add(fold, &mut slices[at].1, given),
+                    Err(at) => slices.insert(at, (slice, first(fold, given))),
+                }
+            }
+            _ => slices.push_back((slice, first(fold, given))),
+        }
+        Ok(())
+    }
+}
+
 impl<K, F, E, T> Take<K, F::Out, E, T> for Sliced<K, F>
 where
     K: Clone + Eq + Send,
@@ -231,41 +279,25 @@ where
 {
     #[inline]
     fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
-        debug_assert!(self.closing.is_none() && self.passed == self.target, "told too early");
-        if !self.run.contains(at) {
-            self.locate(at);
-        }
-        let Sliced { fold, keys, index, run, windows, missed, counters, .. } = self;
-        counters.events += 1;
-        counters.assigned += *windows;
-        counters.late_for_window += *missed;
-        counters.folded += *windows - *missed;
-        if missed == windows {
-            if *windows == 0 {
-                counters.outside += 1;
-                return Ok(());
-            }
-            counters.late += 1;
-            return Err((key, event));
-        }
-        let slice = run.start();
-        let Some(&known) = index.find(hash, |at| keys[*at as usize].key == key) else {
-            index.insert_unique(hash, keys.len() as u32, |at| keys[*at as usize].hash);
-            let slices = VecDeque::from([(slice, fold.first(event))]);
-            keys.push(Key { key, hash, slices });
-            return Ok(());
-        };
-        let slices = &mut keys[known as usize].slices;
-        match slices.back_mut() {
-            Some((last, acc)) if *last == slice => fold.add(acc, event),
-            Some((last, _)) if *last > slice => {
-                match slices.binary_search_by_key(&slice, |(start, _)| *start) {
-                    Ok(at) => fold.add(&mut slices[at].1, event),
-                    Err(at) => slices.insert(at, (slice, fold.first(event))),
-                }
-            }
-            _ => slices.push_back((slice, fold.first(event))),
-        }
-        Ok(())
+        debug_assert!(!self.pending(), "told before everything was given");
+        self.fold((hash, key), at, (event, 1), F::first, F::add)
+    }
+}
+
+impl<K, F> TakeParts<K, F::Out, F::Acc> for Sliced<K, F>
+where
+    K: Clone + Eq + Send,
+    F: Merge<Acc: Clone>,
+{
+    fn part(
+        &mut self,
+        hash: u64,
+        key: K,
+        part: Span,
+        events: u32,
+        acc: F::Acc,
+    ) -> Result<(), (K, F::Acc)> {
+        debug_assert!(!self.pending(), "told before everything was given");
+        self.fold((hash, key), part.start(), (acc, events), |_, acc| acc, F::merge)
     }
 }

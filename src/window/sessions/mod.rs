@@ -5,15 +5,16 @@
 //! it waits for (its end, or once that has passed its expiry); whoever takes out one that is too early
 //! puts in the right one. So an event that makes a session longer touches no queue.
 
-use super::fold::{Fold, Folding, Merge, Mode};
+mod take;
+
+use super::fold::{Folding, Merge, Mode};
 use super::kind::Session;
-use super::machine::{Machine, Take};
+use super::machine::Machine;
 use super::rules::{Counters, Head, Panes, Rules, Slot};
-use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
+use super::trigger::{OnTime, Triggering};
 use super::{Pane, Span, Timing};
 use crate::time::Timestamp;
 use hashbrown::HashTable;
-use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::{fmt, mem};
@@ -37,6 +38,8 @@ pub struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
     passed: Timestamp,
     target: Timestamp,
     now: Timestamp,
+    /// Whether the clock may have passed a timer.
+    ticked: bool,
     ready: VecDeque<Pane<K, F::Out>>,
     counters: Counters,
 }
@@ -88,6 +91,7 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
             passed: Timestamp::MIN,
             target: Timestamp::MIN,
             now: Timestamp(0),
+            ticked: false,
             ready: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -181,9 +185,10 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
     where
         K: Clone,
     {
-        if self.fire_clock() {
+        if self.ticked && self.fire_clock() {
             return true;
         }
+        self.ticked = false;
         while let Some(&Reverse((at, start, serial, place))) = self.timers.peek() {
             if at > self.target {
                 break;
@@ -368,14 +373,22 @@ where
         self.ready.pop_front()
     }
 
+    #[inline]
+    fn pending(&self) -> bool {
+        !self.ready.is_empty() || self.ticked || self.passed != self.target
+    }
+
     fn watermark(&mut self, to: Timestamp) {
+        debug_assert!(!self.pending(), "told before everything was given");
         if !self.by_clock {
             self.target = self.target.max(to);
         }
     }
 
     fn clock(&mut self, now: Timestamp) {
+        debug_assert!(!self.pending(), "told before everything was given");
         self.now = self.now.max(now);
+        self.ticked = R::CLOCKED && self.first_clock().is_some_and(|due| due.0 <= now);
         if self.by_clock {
             self.target = self.target.max(now);
         }
@@ -401,103 +414,5 @@ where
 
     fn held(&self) -> usize {
         self.sessions.len() - self.free.len()
-    }
-}
-
-impl<K, F, R, M, E, T> Take<K, F::Out, E, T> for Sessions<K, F, R, M>
-where
-    K: Clone + Eq + Send,
-    T: Borrow<E>,
-    F: Fold<T> + Merge,
-    R: TriggeringOn<E>,
-    M: Mode<F>,
-{
-    fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
-        debug_assert!(self.ready.is_empty() && self.passed == self.target, "told too early");
-        let at = if self.by_clock { self.now } else { at };
-        self.counters.events += 1;
-        self.counters.assigned += 1;
-        let new = Span::new(at, Timestamp(at.0.saturating_add(self.gap)));
-        let Sessions { heads, sessions, merging, .. } = self;
-        let head = heads.find(hash, |head| {
-            sessions[*head as usize].as_ref().is_some_and(|open| open.key == key)
-        });
-        // Later sessions first: all that overlap stand together.
-        let (mut later, mut earlier) = (NONE, head.copied().unwrap_or(NONE));
-        merging.clear();
-        while earlier != NONE {
-            let open = live(sessions, earlier);
-            if open.span.end() <= new.start() {
-                break;
-            }
-            if open.span.overlaps(new) {
-                merging.push(earlier);
-            } else {
-                later = earlier;
-            }
-            earlier = open.earlier;
-        }
-        // First merge, then judge: what a live session reaches is not late.
-        if merging.is_empty() {
-            let expiry = self.rules.expiry(new);
-            if self.passed >= expiry {
-                self.counters.late_for_window += 1;
-                self.counters.late += 1;
-                return Err((key, event));
-            }
-        }
-        self.counters.folded += 1;
-        let (now, found) = (self.now, !self.merging.is_empty());
-        let (place, due, fires) = if found {
-            let place = self.merge(new);
-            let Sessions { sessions, rules, .. } = self;
-            let open = live(sessions, place);
-            let (window, late) = (open.span, open.late);
-            let view = |pending| PaneView { window, pending, late, at, now };
-            let due = if R::CLOCKED { rules.trigger.due(&open.slot.state) } else { None };
-            (place, due, rules.add(&mut open.slot, event, view))
-        } else {
-            let late = self.passed >= new.end();
-            let view = |pending| PaneView { window: new, pending, late, at, now };
-            let (slot, fires) = self.rules.start(event, view);
-            let open = Open {
-                key,
-                hash,
-                span: new,
-                slot,
-                late,
-                replaces: Vec::new(),
-                serial: self.opened,
-                scheduled: (Timestamp::MAX, Timestamp::MAX),
-                later,
-                earlier,
-            };
-            self.opened += 1;
-            let place = match self.free.pop() {
-                Some(place) => {
-                    self.sessions[place as usize] = Some(open);
-                    place
-                }
-                None => {
-                    self.sessions.push(Some(open));
-                    self.sessions.len() as u32 - 1
-                }
-            };
-            self.link(place, later, earlier);
-            (place, None, fires)
-        };
-        self.schedule(place);
-        let Sessions { sessions, rules, ready, clock, .. } = self;
-        let open = live(sessions, place);
-        if let Some(trigger) = fires {
-            let timing = if open.late { Timing::Late } else { Timing::Early };
-            open.fire(&Head { window: open.span, timing, trigger }, rules, ready);
-        } else if R::CLOCKED
-            && let Some((at, name)) = rules.trigger.due(&open.slot.state)
-            && (due != Some((at, name)) || found)
-        {
-            clock.push(Reverse((at, open.span.start(), open.serial, place)));
-        }
-        Ok(())
     }
 }

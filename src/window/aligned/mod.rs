@@ -9,15 +9,16 @@
 //! closes nothing costs two looks at the first entry of a tree; and a jump over a year without events
 //! costs nothing.
 
-use super::fold::{Fold, Folding, Mode};
-use super::kind::{Assign, Deal, WindowKind};
-use super::machine::{Machine, Take};
+mod take;
+
+use super::fold::{Folding, Mode};
+use super::kind::{Assign, WindowKind};
+use super::machine::Machine;
 use super::rules::{Counters, Head, Rules, Slot, first_of};
-use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
+use super::trigger::{OnTime, Triggering};
 use super::{Pane, Span, Timing};
 use crate::state::Table;
 use crate::time::Timestamp;
-use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::{fmt, mem, vec};
@@ -42,6 +43,8 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     passed: Timestamp,
     target: Timestamp,
     now: Timestamp,
+    /// Whether the clock may have passed a timer.
+    ticked: bool,
     step: Step<K, Slot<F, R, M>>,
     ready: VecDeque<Pane<K, F::Out>>,
     counters: Counters,
@@ -108,15 +111,11 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
             passed: Timestamp::MIN,
             target: Timestamp::MIN,
             now: Timestamp(0),
+            ticked: false,
             step: Step::Nothing,
             ready: VecDeque::new(),
             counters: Counters::default(),
         }
-    }
-
-    /// Whether everything that was due has been given.
-    fn quiet(&self) -> bool {
-        self.ready.is_empty() && matches!(self.step, Step::Nothing) && self.passed == self.target
     }
 
     /// Finds the windows of an event, and opens those that are new.
@@ -187,9 +186,10 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
     where
         K: Clone,
     {
-        if self.fire_timer() {
+        if self.ticked && self.fire_timer() {
             return true;
         }
+        self.ticked = false;
         let passing = self.fresh.first_key_value().map(|(&(end, start), _)| (end, start));
         let expiring = self.aging.first_key_value().map(|(&(expiry, start, _), _)| (expiry, start));
         let target = self.target;
@@ -340,16 +340,23 @@ where
         }
     }
 
+    #[inline]
+    fn pending(&self) -> bool {
+        let nothing = self.ready.is_empty() && matches!(self.step, Step::Nothing);
+        !nothing || self.ticked || self.passed != self.target
+    }
+
     fn watermark(&mut self, to: Timestamp) {
-        debug_assert!(self.quiet(), "told before everything was given");
+        debug_assert!(!self.pending(), "told before everything was given");
         if !W::BY_CLOCK {
             self.target = self.target.max(to);
         }
     }
 
     fn clock(&mut self, now: Timestamp) {
-        debug_assert!(self.quiet(), "told before everything was given");
+        debug_assert!(!self.pending(), "told before everything was given");
         self.now = self.now.max(now);
+        self.ticked = R::CLOCKED && self.first_timer().is_some_and(|due| due.at <= now);
         if W::BY_CLOCK {
             self.target = self.target.max(now);
         }
@@ -380,72 +387,5 @@ where
     fn held(&self) -> usize {
         let open = self.fresh.values().chain(self.aging.values());
         open.map(|window| self.windows[*window as usize].table.len()).sum()
-    }
-}
-
-impl<W, K, F, R, M, E, T> Take<K, F::Out, E, T> for Aligned<W, K, F, R, M>
-where
-    W: Assign<E> + Deal<K, T>,
-    K: Clone + Eq + Send,
-    T: Borrow<E>,
-    F: Fold<T>,
-    R: TriggeringOn<E>,
-    M: Mode<F>,
-{
-    #[inline]
-    fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
-        debug_assert!(self.quiet(), "told before everything was given");
-        let at = if W::BY_CLOCK { self.now } else { at };
-        if !self.run.contains(at) {
-            self.locate(event.borrow(), at);
-        }
-        let folded = self.current.len() as u64;
-        self.counters.events += 1;
-        self.counters.assigned += folded + self.missed;
-        self.counters.folded += folded;
-        self.counters.late_for_window += self.missed;
-        if folded == 0 {
-            if self.missed == 0 {
-                self.counters.outside += 1;
-                return Ok(());
-            }
-            self.counters.late += 1;
-            return Err((key, event));
-        }
-        let Aligned { kind, rules, windows, current, timers, now, ready, .. } = self;
-        kind.deal(key, event, current, |window, key, event| {
-            let open = &mut windows[window as usize];
-            let (span, late) = (open.span, open.late);
-            let view = |pending| PaneView { window: span, pending, late, at, now: *now };
-            let mut event = Some(event);
-            let mut fires = None;
-            let position = open.table.position(hash, key, |key| {
-                let event = event.take().expect("a key is made once");
-                let (slot, begins) = rules.start(event, view);
-                fires = begins;
-                (key, slot)
-            });
-            let Some((key, slot)) = open.table.get_mut(position) else {
-                return;
-            };
-            if let Some(event) = event {
-                let due = if R::CLOCKED { rules.trigger.due(&slot.state) } else { None };
-                fires = rules.add(slot, event, view);
-                if R::CLOCKED && due == rules.trigger.due(&slot.state) && fires.is_none() {
-                    return;
-                }
-            }
-            if let Some(trigger) = fires {
-                let timing = if late { Timing::Late } else { Timing::Early };
-                let head = Head { window: span, timing, trigger };
-                ready.extend(rules.fire(&head, key, slot).into_iter().flatten());
-            } else if R::CLOCKED
-                && let Some((at, _)) = rules.trigger.due(&slot.state)
-            {
-                let (start, serial, position) = (span.start(), open.serial, position as u32);
-                timers.push(Reverse(Due { at, start, window, position, serial }));
-            }
-        });
-        Ok(())
     }
 }

@@ -1,0 +1,110 @@
+//! How windows that never change take events, and parts that were folded elsewhere.
+
+use super::{Aligned, Due};
+use crate::time::Timestamp;
+use crate::window::fold::{Fold, Merge, Mode};
+use crate::window::kind::{Assign, Deal, Parted};
+use crate::window::machine::{Machine, Take, TakeParts};
+use crate::window::rules::Head;
+use crate::window::trigger::{PaneView, Triggering, TriggeringOn};
+use crate::window::{Span, Timing};
+use std::borrow::Borrow;
+use std::cmp::Reverse;
+
+impl<W, K, F, R, M, E, T> Take<K, F::Out, E, T> for Aligned<W, K, F, R, M>
+where
+    W: Assign<E> + Deal<K, T>,
+    K: Clone + Eq + Send,
+    T: Borrow<E>,
+    F: Fold<T>,
+    R: TriggeringOn<E>,
+    M: Mode<F>,
+{
+    #[inline]
+    fn event(&mut self, hash: u64, key: K, at: Timestamp, event: T) -> Result<(), (K, T)> {
+        debug_assert!(!self.pending(), "told before everything was given");
+        let at = if W::BY_CLOCK { self.now } else { at };
+        if !self.run.contains(at) {
+            self.locate(event.borrow(), at);
+        }
+        let windows = self.current.len() as u64;
+        if !self.counters.count(1, windows, self.missed) {
+            return Err((key, event));
+        }
+        let Aligned { kind, rules, windows, current, timers, now, ready, .. } = self;
+        kind.deal(key, event, current, |window, key, event| {
+            let open = &mut windows[window as usize];
+            let (span, late) = (open.span, open.late);
+            let view = |pending| PaneView { window: span, pending, late, at, now: *now };
+            let mut event = Some(event);
+            let mut fires = None;
+            let position = open.table.position(hash, key, |key| {
+                let event = event.take().expect("a key is made once");
+                let (slot, begins) = rules.start(event, view);
+                fires = begins;
+                (key, slot)
+            });
+            let Some((key, slot)) = open.table.get_mut(position) else {
+                return;
+            };
+            if let Some(event) = event {
+                let due = if R::CLOCKED { rules.trigger.due(&slot.state) } else { None };
+                fires = rules.add(slot, event, view);
+                if R::CLOCKED && due == rules.trigger.due(&slot.state) && fires.is_none() {
+                    return;
+                }
+            }
+            if let Some(trigger) = fires {
+                let timing = if late { Timing::Late } else { Timing::Early };
+                let head = Head { window: span, timing, trigger };
+                ready.extend(rules.fire(&head, key, slot).into_iter().flatten());
+            } else if R::CLOCKED
+                && let Some((at, _)) = rules.trigger.due(&slot.state)
+            {
+                let (start, serial, position) = (span.start(), open.serial, position as u32);
+                timers.push(Reverse(Due { at, start, window, position, serial }));
+            }
+        });
+        Ok(())
+    }
+}
+
+impl<W, K, F, R, M> TakeParts<K, F::Out, F::Acc> for Aligned<W, K, F, R, M>
+where
+    W: Parted + Assign<()> + Deal<K, F::Acc>,
+    K: Clone + Eq + Send,
+    F: Merge,
+    R: Triggering,
+    M: Mode<F>,
+{
+    fn part(
+        &mut self,
+        hash: u64,
+        key: K,
+        part: Span,
+        events: u32,
+        acc: F::Acc,
+    ) -> Result<(), (K, F::Acc)> {
+        debug_assert!(!self.pending(), "told before everything was given");
+        if !self.run.contains(part.start()) {
+            self.locate(&(), part.start());
+        }
+        let count = self.current.len() as u64;
+        if !self.counters.count(events.into(), count, self.missed) {
+            return Err((key, acc));
+        }
+        let Aligned { kind, rules, windows, current, .. } = self;
+        kind.deal(key, acc, current, |window, key, acc| {
+            let table = &mut windows[window as usize].table;
+            let mut acc = Some(acc);
+            let position = table.position(hash, key, |key| {
+                let acc = acc.take().expect("a key is made once");
+                (key, rules.start_part(acc, events))
+            });
+            if let (Some(acc), Some((_, slot))) = (acc, table.get_mut(position)) {
+                rules.add_part(slot, acc, events);
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! The kinds of windows, as types: `Window` makes them.
+
+mod assign;
+#[cfg(test)]
+mod tests;
+
+pub use assign::{Assign, Counts, Deal, Parted, WindowKind};
+
+use super::Span;
+use crate::time::{Timestamp, ticks};
+use std::time::Duration;
+
+/// Makes windows: how the events of a key (or partition) are divided into what is folded together.
+///
+/// Windows of time are half-open and aligned to the origin of time plus an offset, never to an event,
+/// so that they do not depend on what comes first. Sizes are in milliseconds; a size of less is
+/// refused by the terminal.
+///
+/// ```
+/// use flow::Window;
+/// use std::time::Duration;
+///
+/// let minutes = Window::fixed(Duration::from_secs(60));
+/// let of_an_hour = Window::sliding(Duration::from_secs(3600), Duration::from_secs(60));
+/// let visits = Window::session(Duration::from_secs(1800));
+/// # let _ = (minutes, of_an_hour, visits);
+/// ```
+#[derive(Debug)]
+pub enum Window {}
+
+impl Window {
+    /// One window for all events; it closes when the input ends.
+    pub fn global() -> Global {
+        Global
+    }
+
+    /// Windows of one size, one after the other: `[0, size)`, `[size, 2 size)`, and so on, also below
+    /// zero.
+    pub fn fixed(size: Duration) -> Fixed {
+        Fixed { size: ticks(size), offset: 0 }
+    }
+
+    /// Windows of one size that begin at every multiple of `every`. If `every` is shorter they
+    /// overlap and an event is in several; if it is longer there are events that are in none.
+    pub fn sliding(size: Duration, every: Duration) -> Sliding {
+        Sliding { size: ticks(size), every: ticks(every), offset: 0 }
+    }
+
+    /// Windows per key that last as long as there is no gap of this length or longer between events.
+    ///
+    /// An event at `t` opens `[t, t + gap)`; windows that overlap become one. Two events exactly
+    /// `gap` apart are in two sessions.
+    pub fn session(gap: Duration) -> Session {
+        Session { gap: ticks(gap) }
+    }
+
+    /// Windows of `n` events of a key (or partition), whatever their timestamps.
+    pub fn count(n: u32) -> Count {
+        Count { size: n }
+    }
+
+    /// The last `size` events of a key (or partition), after every `every` of them: the first windows
+    /// have fewer. At the end of the input, events that no window has shown get a last one.
+    pub fn sliding_count(size: u32, every: u32) -> SlidingCount {
+        SlidingCount { size, every }
+    }
+
+    /// Windows by the clock instead of by timestamps: an event belongs where the clock is when it is
+    /// folded, and windows close as time passes. A replay gives other results.
+    pub fn by_clock<W>(windows: W) -> ByClock<W> {
+        ByClock(windows)
+    }
+
+    /// Windows of your own: an [`Assigner`].
+    pub fn assigned<A>(assigner: A) -> Assigned<A> {
+        Assigned(assigner)
+    }
+}
+
+/// Says in which windows an event is: for [`Window::assigned`]. Closures of the same shape are
+/// assigners.
+///
+/// ```
+/// use flow::{Span, Timestamp, Window};
+///
+/// // Minutes of the devices' own lengths.
+/// struct Reading { minute: i64 }
+/// let windows = Window::assigned(|reading: &Reading, at: Timestamp, windows: &mut Vec<Span>| {
+///     let start = Timestamp(at.0 - at.0.rem_euclid(reading.minute));
+///     windows.push(Span::new(start, Timestamp(start.0 + reading.minute)));
+/// });
+/// # let _ = windows;
+/// ```
+pub trait Assigner<E>: Send + Sync {
+    /// Adds the event's windows, each of them once. Empty ones are ignored; an event without windows
+    /// is in none, which does not make it late.
+    fn assign(&self, event: &E, at: Timestamp, windows: &mut Vec<Span>);
+}
+
+impl<E, F: Fn(&E, Timestamp, &mut Vec<Span>) + Send + Sync> Assigner<E> for F {
+    fn assign(&self, event: &E, at: Timestamp, windows: &mut Vec<Span>) {
+        self(event, at, windows);
+    }
+}
+
+/// One window for all events; made by [`Window::global`].
+#[derive(Clone, Copy, Debug)]
+pub struct Global;
+
+/// Windows of one size; made by [`Window::fixed`].
+#[derive(Clone, Copy, Debug)]
+pub struct Fixed {
+    size: i64,
+    offset: i64,
+}
+
+/// Windows of one size at regular distances; made by [`Window::sliding`].
+#[derive(Clone, Copy, Debug)]
+pub struct Sliding {
+    size: i64,
+    every: i64,
+    offset: i64,
+}
+
+/// Windows that end with a gap; made by [`Window::session`].
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+    pub(super) gap: i64,
+}
+
+/// Windows of a number of events; made by [`Window::count`].
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    size: u32,
+}
+
+/// The last so many events; made by [`Window::sliding_count`].
+#[derive(Clone, Copy, Debug)]
+pub struct SlidingCount {
+    size: u32,
+    every: u32,
+}
+
+/// Windows by the clock; made by [`Window::by_clock`].
+#[derive(Clone, Copy, Debug)]
+pub struct ByClock<W>(pub(super) W);
+
+/// Windows of your own; made by [`Window::assigned`].
+#[derive(Clone, Copy, Debug)]
+pub struct Assigned<A>(A);
+
+impl Fixed {
+    /// Shifts all windows: they begin at multiples of the size plus this.
+    pub fn offset(self, offset: Duration) -> Self {
+        Fixed { offset: ticks(offset), ..self }
+    }
+}
+
+impl Sliding {
+    /// Shifts all windows: they begin at multiples of `every` plus this.
+    pub fn offset(self, offset: Duration) -> Self {
+        Sliding { offset: ticks(offset), ..self }
+    }
+
+    /// How many windows an event is in at most.
+    pub(crate) fn overlap(&self) -> i64 {
+        self.size.div_euclid(self.every) + i64::from(self.size.rem_euclid(self.every) != 0)
+    }
+}
