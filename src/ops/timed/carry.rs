@@ -173,6 +173,45 @@ impl<T, K: Push<Stamped<T>>> Push<T> for Stamping<'_, K> {
     }
 }
 
+/// Gives all events the same time, where no window asks for it.
+pub struct Timeless<T>(PhantomData<fn(T)>);
+
+impl<T> Default for Timeless<T> {
+    fn default() -> Self {
+        Timeless(PhantomData)
+    }
+}
+
+impl<T> Clone for Timeless<T> {
+    fn clone(&self) -> Self {
+        Timeless(PhantomData)
+    }
+}
+
+impl<T> fmt::Debug for Timeless<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Timeless")
+    }
+}
+
+impl<T: Send> Spec for Timeless<T> {
+    type Operator = Self;
+
+    fn start(&self, _place: &Place) -> Self {
+        self.clone()
+    }
+}
+
+impl<T: Send> Operator for Timeless<T> {
+    type In = T;
+    type Out = Stamped<T>;
+
+    #[inline(always)]
+    fn push<K: Push<Stamped<T>>>(&mut self, value: T, next: &mut K) {
+        next.push(Stamped { at: Timestamp(0), value });
+    }
+}
+
 /// Takes the times away.
 pub struct Untimed<T>(PhantomData<fn(T)>);
 

@@ -2,6 +2,7 @@
 
 mod carry;
 mod exchange;
+mod idle;
 mod stamp;
 mod terminals;
 mod watermarks;

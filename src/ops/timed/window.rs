@@ -1,5 +1,6 @@
 //! Keyed windows: the verbs that choose them, and the operator that drives their state machines.
 
+use super::carry::Timeless;
 use super::exchange::{ByKeyMake, Moment, ToKey};
 use super::{HasTime, Stamped, Timed};
 use crate::error::Site;
@@ -7,7 +8,7 @@ use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, FusedMake, Make, Mark, Operator, Push, Spec};
 use crate::ops::Flow;
 use crate::ops::keyed::{ByKeyFn, Key, KeyOf, Keyed};
-use crate::ops::node::{ByReference, Node};
+use crate::ops::node::{ByReference, Node, Then};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
 use crate::runtime::edge::{FromInbox, Inbox, Reader};
@@ -16,9 +17,9 @@ use crate::runtime::task::TaskRef;
 use crate::state::{Aggregates, Aggregator, Count, RoutingHash, Sum};
 use crate::time::{Coalescer, Timestamp, ticks};
 use crate::window::{
-    Accumulating, AtWatermark, Discarding, Each, Fold, Folding, Machine, Merge, MergingWindowing,
-    Mode, Never, Once, Pane, Retracting, Take, Trigger, Triggering, WindowKind, Windowing,
-    needs_mode,
+    self, Accumulating, AtWatermark, ByClock, Discarding, Each, Fold, Folding, Global, Machine,
+    Merge, MergingWindowing, Mode, Never, Once, Pane, Retracting, SlidingCount, Take, Trigger,
+    Triggering, WindowKind, Windowing, needs_mode,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -64,6 +65,47 @@ impl<N, X> Keyed<Timed<N>, X> {
         Windowed { keyed: self, window, trigger, lateness: 0, late: (), site, mode: PhantomData }
     }
 }
+
+impl<N: Node, X> Keyed<N, X> {
+    /// Chooses windows for which events need no times: of a number of events
+    /// ([`Window::count`](crate::Window::count)), of all ([`Window::global`](crate::Window::global)),
+    /// or by the clock of the run ([`Window::by_clock`](crate::Window::by_clock)).
+    ///
+    /// ```
+    /// use flow::{Flow, Window};
+    ///
+    /// let pairs = Flow::from_range(0..10u64)
+    ///     .stages(1)
+    ///     .key_by(|x| x % 2)
+    ///     .window(Window::count(2))
+    ///     .sum(|x| *x)
+    ///     .map(|pane| pane.value);
+    /// let mut sums: Vec<u64> = pairs.collect()?;
+    /// sums.sort_unstable();
+    /// assert_eq!(sums, [2, 4, 8, 9, 10, 12]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn window<W: WithoutTimes>(self, window: W) -> Windowed<Then<N, Timeless<N::Item>>, X, W> {
+        let Keyed { flow, key, hash, site } = self;
+        let spec = Timeless::default();
+        let flow = flow.within(|up| Timed(Then { up, spec, site }));
+        Keyed::<Timed<_>, X>::window(Keyed { flow, key, hash, site }, window)
+    }
+}
+
+/// Windows for which events need no times.
+#[diagnostic::on_unimplemented(
+    message = "windows of the kind `{Self}` are windows of event time",
+    label = "these events have no times",
+    note = "call `timestamps(..)` before `key_by`; windows without times are `Window::count(n)`, `Window::global()` and `Window::by_clock(..)`"
+)]
+pub trait WithoutTimes: WindowKind {}
+
+impl WithoutTimes for Global {}
+impl WithoutTimes for window::Count {}
+impl WithoutTimes for SlidingCount {}
+impl<W> WithoutTimes for ByClock<W> where ByClock<W>: WindowKind {}
 
 /// Windows per key: `aggregate`, `fold` and their kin say what is folded in them.
 #[must_use = "windows need a verb such as `count` or `aggregate`, and then a terminal"]
