@@ -128,7 +128,7 @@ pub use crate::{
     ops::{
         BoxFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow, Key, Keyed,
         KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction, Retry,
-        Sequenced, Stampable, Stamped, Timed, Watermarking, Watermarks, Windowed,
+        Sequenced, Stampable, Stamped, TimedFlow, Watermarking, Watermarks, Windowed,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{
@@ -142,11 +142,13 @@ pub use crate::{
     window::{Firing, Pane, PaneView, Span, Timing, Trigger, Window},
 };
 
-/// The parts of triggers, for signatures and for triggers of your own.
+/// The kinds of windows and the parts of triggers: for signatures, and for windows and triggers of your
+/// own.
 #[cfg(not(loom))]
-pub mod trigger {
+pub mod windows {
     pub use crate::window::{
-        AfterDelay, AtWatermark, Condition, Each, Every, Never, On, OnEvent, Or, Periodic,
-        Triggering, TriggeringOn,
+        AfterDelay, Assign, Assigned, Assigner, AtWatermark, ByClock, Condition, Count, Each,
+        Every, Fixed, Global, Never, On, OnEvent, Or, Periodic, Session, Sliding, SlidingCount,
+        Triggering, TriggeringOn, WindowKind,
     };
 }

@@ -9,7 +9,7 @@ mod cases;
 
 use cases::{Case, Fires, Row, Token};
 use flow::testing::Script;
-use flow::trigger::{AfterDelay, Condition, Every, OnEvent, Periodic};
+use flow::windows::{AfterDelay, Condition, Every, OnEvent, Periodic};
 use flow::{ErrorKind, Executor, Flow, Pane, PaneView, Span, Timestamp, Timing, Trigger, Window};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};

@@ -42,6 +42,14 @@ impl<N> Flow<N> {
         Flow { node: node(self.node), stage: self.stage, run: self.run }
     }
 
+    /// The plan of a flow that ends with this node.
+    pub(crate) fn explain_as<M: Node>(&self, node: &M) -> Plan {
+        let mut outline = Outline::new(self.run.executor.as_ref(), false);
+        outline.open(&self.stage);
+        node.describe(&self.stage, &mut outline);
+        outline.finish().0
+    }
+
     /// The same run, with a node at its end that begins a new stage.
     pub(crate) fn across<U>(self, node: impl FnOnce(N, StageOptions) -> U) -> Flow<U> {
         let Flow { node: up, stage, mut run } = self;
@@ -76,9 +84,7 @@ impl<N: Node> Flow<N> {
 
     /// What this flow will be compiled into. Nothing is run and no source is touched.
     pub fn explain(&self) -> Plan {
-        let mut outline = Outline::new(self.run.executor.as_ref(), false);
-        self.describe(&mut outline);
-        outline.finish().0
+        self.explain_as(&self.node)
     }
 
     pub(crate) fn describe(&self, outline: &mut Outline) {

@@ -2,7 +2,7 @@
 
 use crate::error::Site;
 use crate::kernel::{Make, Mark, Push};
-use crate::ops::{ByReference, Flow, Node, Stamped, Timed};
+use crate::ops::{ByReference, Flow, Node, Stamped, TimedFlow};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
 use crate::runtime::stage::{Input, Pull};
@@ -104,9 +104,9 @@ impl Flow {
     #[track_caller]
     pub fn from_scripts<T: Send>(
         scripts: impl IntoIterator<Item = Script<T>>,
-    ) -> Flow<Timed<FromScripts<T>>> {
+    ) -> TimedFlow<FromScripts<T>> {
         let site = Site::here("from_scripts");
-        Flow::of(Timed::new(FromScripts { scripts: scripts.into_iter().collect(), site }))
+        TimedFlow::of(FromScripts { scripts: scripts.into_iter().collect(), site })
     }
 }
 

@@ -1,10 +1,10 @@
 //! `idle_after`: a source that is quiet does not hold up the others.
 
-use super::{Stamped, Timed};
+use super::{Stamped, TimedFlow};
 use crate::error::Site;
 use crate::kernel::{Mark, Operator, Push, Spec};
+use crate::ops::Node;
 use crate::ops::node::{KeepsOrder, Then};
-use crate::ops::{Flow, Node};
 use crate::runtime::Place;
 use crate::runtime::clock::nanos;
 use crate::runtime::task::TaskRef;
@@ -13,7 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-impl<N, T> Flow<Timed<N>>
+impl<N, T> TimedFlow<N>
 where
     N: Node<Item = Stamped<T>>,
     T: Send,
@@ -34,10 +34,10 @@ where
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn idle_after(self, time: Duration) -> Flow<Timed<Then<N, IdleAfter<T>>>> {
+    pub fn idle_after(self, time: Duration) -> TimedFlow<Then<N, IdleAfter<T>>> {
         let site = Site::here("idle_after");
         let spec = IdleAfter { time: nanos(time), types: PhantomData };
-        self.within(|Timed(up)| Timed(Then { up, spec, site }))
+        self.within(|up| Then { up, spec, site })
     }
 }
 

@@ -3,6 +3,7 @@
 mod carry;
 mod exchange;
 mod idle;
+mod options;
 mod stamp;
 mod terminals;
 mod watermarks;
@@ -22,16 +23,15 @@ use crate::kernel::{Operator, Spec};
 use carry::Carry;
 use std::fmt;
 
-/// Marks a flow whose events carry their time, which [`timestamps`](Flow::timestamps) gives them.
-/// Its verbs see the events only; the time travels beside them, 8 bytes each.
+/// A flow whose events carry their time, which [`timestamps`](Flow::timestamps) gives them. Its verbs
+/// see the events only; the time travels beside them, 8 bytes each.
+#[must_use = "a flow does nothing until a terminal such as `collect`, `for_each` or `run` runs it"]
+#[derive(Clone)]
+pub struct TimedFlow<N>(pub(super) Flow<Timed<N>>);
+
+/// The node of a flow whose events carry their time: no flow of events by itself.
 #[derive(Clone)]
 pub struct Timed<N>(pub(super) N);
-
-impl<N> Timed<N> {
-    pub(crate) fn new(node: N) -> Self {
-        Timed(node)
-    }
-}
 
 impl<N> fmt::Debug for Timed<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,10 +39,27 @@ impl<N> fmt::Debug for Timed<N> {
     }
 }
 
-/// An operator within a flow whose events carry their time.
-type Carried<N, S> = Flow<Timed<Then<N, Carry<S>>>>;
+impl<N: Node> fmt::Debug for TimedFlow<N> {
+    /// Prints the plan.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TimedFlow\n{}", self.explain())
+    }
+}
 
-impl<N, T> Flow<Timed<N>>
+impl<N> TimedFlow<N> {
+    pub(crate) fn of(node: N) -> Self {
+        TimedFlow(Flow::of(Timed(node)))
+    }
+
+    fn within<U>(self, node: impl FnOnce(N) -> U) -> TimedFlow<U> {
+        TimedFlow(self.0.within(|Timed(up)| Timed(node(up))))
+    }
+}
+
+/// An operator within a flow whose events carry their time.
+type Carried<N, S> = TimedFlow<Then<N, Carry<S>>>;
+
+impl<N, T> TimedFlow<N>
 where
     N: Node<Item = Stamped<T>>,
     T: Send,
@@ -113,14 +130,14 @@ where
     #[track_caller]
     pub fn untimed(self) -> Flow<Then<N, carry::Untimed<T>>> {
         let site = Site::here("untimed");
-        self.within(|Timed(up)| Then { up, spec: carry::Untimed::default(), site })
+        self.0.within(|Timed(up)| Then { up, spec: carry::Untimed::default(), site })
     }
 
     /// The same events with their times beside them.
     #[track_caller]
     pub fn with_times(self) -> Flow<Then<N, carry::WithTimes<T>>> {
         let site = Site::here("with_times");
-        self.within(|Timed(up)| Then { up, spec: carry::WithTimes::default(), site })
+        self.0.within(|Timed(up)| Then { up, spec: carry::WithTimes::default(), site })
     }
 
     fn carry<S>(self, site: Site, spec: S) -> Carried<N, S>
@@ -128,6 +145,6 @@ where
         S: Spec,
         S::Operator: Operator<In = T>,
     {
-        self.within(|Timed(up)| Timed(Then { up, spec: Carry(spec), site }))
+        self.within(|up| Then { up, spec: Carry(spec), site })
     }
 }

@@ -1,6 +1,6 @@
 //! `timestamps`: events get their times, and the flow its watermarks.
 
-use super::{Timed, Watermarks};
+use super::{Timed, TimedFlow, Watermarks};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Make, Mark, Operator, Push, Spec};
@@ -66,7 +66,7 @@ impl<N: Node> Flow<N> {
         self,
         at: F,
         marks: impl FnOnce(Watermarks<N::Item>) -> W,
-    ) -> Flow<Timed<Then<InSourceOrder<N>, Stamp<F, W, N::Item>>>>
+    ) -> TimedFlow<Then<InSourceOrder<N>, Stamp<F, W, N::Item>>>
     where
         N: Stampable,
         F: Fn(&N::Item) -> Timestamp + Send + Sync,
@@ -80,7 +80,7 @@ impl<N: Node> Flow<N> {
         };
         let shared = Arc::new((at, marks(Watermarks::new())));
         let spec = Stamp { shared, site, types: PhantomData };
-        in_order.within(|up| Timed(Then { up, spec, site }))
+        TimedFlow(in_order.within(|up| Timed(Then { up, spec, site })))
     }
 }
 

@@ -1,19 +1,19 @@
 //! The terminals of flows whose events have times: they get the events alone.
 
 use super::carry::Untimed;
-use super::{Stamped, Timed};
+use super::{Stamped, TimedFlow};
 use crate::error::FlowError;
+use crate::ops::Node;
 use crate::ops::node::Then;
-use crate::ops::{Flow, Node};
 use crate::plan::Plan;
 use crate::sink::{FlowIter, Handle, IntoIter, Job, Sink};
 
-impl<N, T> Flow<Timed<N>>
+impl<N, T> TimedFlow<N>
 where
     N: Node<Item = Stamped<T>>,
     T: Send,
 {
-    /// As [`Flow::run`].
+    /// As [`Flow::run`](crate::Flow::run).
     ///
     /// # Errors
     /// The first cause, if the run fails.
@@ -22,7 +22,7 @@ where
         self.untimed().run()
     }
 
-    /// As [`Flow::for_each`].
+    /// As [`Flow::for_each`](crate::Flow::for_each).
     ///
     /// # Errors
     /// The first cause, if the run fails.
@@ -31,7 +31,7 @@ where
         self.untimed().for_each(f)
     }
 
-    /// As [`Flow::collect`].
+    /// As [`Flow::collect`](crate::Flow::collect).
     ///
     /// # Errors
     /// The first cause, if the run fails.
@@ -40,7 +40,7 @@ where
         self.untimed().collect()
     }
 
-    /// As [`Flow::with_iter`].
+    /// As [`Flow::with_iter`](crate::Flow::with_iter).
     ///
     /// # Errors
     /// The first cause, if the run fails.
@@ -52,13 +52,13 @@ where
         self.untimed().with_iter(read)
     }
 
-    /// As [`Flow::to`].
+    /// As [`Flow::to`](crate::Flow::to).
     #[track_caller]
     pub fn to<S: Sink<T>>(self, sink: S) -> Job<Then<N, Untimed<T>>, S> {
         self.untimed().to(sink)
     }
 
-    /// As [`Flow::start`].
+    /// As [`Flow::start`](crate::Flow::start).
     ///
     /// # Errors
     /// What is refused, or a thread that could not be started.
@@ -70,14 +70,16 @@ where
     {
         self.untimed().start()
     }
+}
 
-    /// As [`Flow::explain`].
-    pub fn explain(self) -> Plan {
-        self.untimed().explain()
+impl<N: Node> TimedFlow<N> {
+    /// As [`Flow::explain`](crate::Flow::explain).
+    pub fn explain(&self) -> Plan {
+        self.0.explain_as(&self.0.node.0)
     }
 }
 
-impl<N, T> IntoIterator for Flow<Timed<N>>
+impl<N, T> IntoIterator for TimedFlow<N>
 where
     N: Node<Item = Stamped<T>> + 'static,
     T: Send + 'static,

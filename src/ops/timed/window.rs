@@ -2,11 +2,10 @@
 
 use super::carry::Timeless;
 use super::exchange::{ByKeyMake, Moment, ToKey};
-use super::{HasTime, Stamped, Timed};
+use super::{HasTime, Stamped, Timed, TimedFlow};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, FusedMake, Make, Mark, Operator, Push, Spec};
-use crate::ops::Flow;
 use crate::ops::keyed::{ByKeyFn, Key, KeyOf, Keyed};
 use crate::ops::node::{ByReference, Node, Then};
 use crate::plan::{Builder, Outline, StageOptions};
@@ -28,12 +27,12 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::Duration;
 
-impl<N, T> Flow<Timed<N>>
+impl<N, T> TimedFlow<N>
 where
     N: Node<Item = Stamped<T>>,
     T: Send,
 {
-    /// As [`Flow::key_by`], for windows per key.
+    /// As [`Flow::key_by`](crate::Flow::key_by), for windows per key.
     #[track_caller]
     pub fn key_by<K, F>(self, key: F) -> Keyed<Timed<N>, ByKeyFn<F>>
     where
@@ -41,7 +40,7 @@ where
         F: Fn(&T) -> K + Send + Sync,
     {
         Keyed {
-            flow: self,
+            flow: self.0,
             key: Arc::new(ByKeyFn(key)),
             hash: RoutingHash::default(),
             site: Site::here("key_by"),
@@ -182,7 +181,7 @@ impl<N, X, W, R, M, L> Windowed<N, X, W, R, M, L> {
 }
 
 /// The flow of panes that keyed windows become.
-type Panes<N, X, O, D, L> = Flow<Timed<KeyedWindows<N, X, O, D, L>>>;
+type Panes<N, X, O, D, L> = TimedFlow<KeyedWindows<N, X, O, D, L>>;
 
 impl<N, T, X, W, R, M, L> Windowed<N, X, W, R, M, L>
 where
@@ -280,10 +279,10 @@ fn windows<N, X, O, D, M: 'static, L>(
                    `accumulating()`, `discarding()` or `retracting()`";
         flow.run.refuse(window, why.to_owned());
     }
-    flow.across(|Timed(up), up_stage| {
+    TimedFlow(flow.across(|Timed(up), up_stage| {
         let (open, drive) = (Arc::new(open), PhantomData);
         Timed(KeyedWindows { up, up_stage, key, hash, key_site, open, late, site, drive })
-    })
+    }))
 }
 
 /// An aggregator as a fold of windows.
