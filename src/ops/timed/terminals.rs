@@ -40,6 +40,15 @@ where
         self.untimed().collect()
     }
 
+    /// As [`Flow::count`](crate::Flow::count).
+    ///
+    /// # Errors
+    /// The first cause, if the run fails.
+    #[track_caller]
+    pub fn count(self) -> Result<u64, FlowError> {
+        self.untimed().count()
+    }
+
     /// As [`Flow::with_iter`](crate::Flow::with_iter).
     ///
     /// # Errors
