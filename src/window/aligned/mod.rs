@@ -15,12 +15,12 @@ use super::fold::{Folding, Mode};
 use super::kind::{Assign, WindowKind};
 use super::machine::Machine;
 use super::rules::{Counters, Head, Rules, Slot, first_of};
+use super::timers::Timers;
 use super::trigger::{OnTime, Triggering};
 use super::{Pane, Span, Timing};
 use crate::state::Table;
 use crate::time::Timestamp;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::{fmt, mem, vec};
 
 /// The windows of all keys of one partition.
@@ -33,7 +33,7 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     fresh: BTreeMap<(Timestamp, Timestamp), u32>,
     /// By expiry, start and end.
     aging: BTreeMap<(Timestamp, Timestamp, Timestamp), u32>,
-    timers: BinaryHeap<Reverse<Due>>,
+    timers: Timers<Due>,
     run: Span,
     current: Vec<u32>,
     /// Into how many windows the events of the run come too late.
@@ -103,7 +103,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
             free: Vec::new(),
             fresh: BTreeMap::new(),
             aging: BTreeMap::new(),
-            timers: BinaryHeap::new(),
+            timers: Timers::new(),
             run: Span::NONE,
             current: Vec::new(),
             missed: 0,
@@ -271,19 +271,22 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
 
     /// The first timer that is not stale.
     fn first_timer(&mut self) -> Option<Due> {
-        while let Some(&Reverse(due)) = self.timers.peek() {
-            let open = &mut self.windows[due.window as usize];
-            let slot = open.table.get_mut(due.position as usize);
-            let holds = open.serial == due.serial
-                && slot
-                    .and_then(|(_, slot)| self.rules.trigger.due(&slot.state))
-                    .is_some_and(|(at, _)| at == due.at);
-            if holds {
-                return Some(due);
-            }
-            self.timers.pop();
-        }
-        None
+        let Aligned { timers, windows, rules, .. } = self;
+        timers.first(|due| due.holds(windows, rules))
+    }
+}
+
+impl Due {
+    /// Whether it is not stale.
+    fn holds<K, F: Folding, R: Triggering, M: Mode<F>>(
+        &self,
+        windows: &[Open<K, F, R, M>],
+        rules: &Rules<F, R, M>,
+    ) -> bool {
+        let open = &windows[self.window as usize];
+        let slot = open.table.get(self.position as usize);
+        let due = slot.and_then(|slot| rules.trigger.due(&slot.state));
+        open.serial == self.serial && due.is_some_and(|(at, _)| at == self.at)
     }
 }
 
