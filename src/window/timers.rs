@@ -73,7 +73,7 @@ mod tests {
             timers.push(0, |timer| timer % 100 == 0);
             assert!(timers.len() <= SMALLEST.max(at / 25 + 4));
         }
-        let holds = |timer: &usize| timer % 100 == 0 && *timer > 0;
+        let holds = |timer: &usize| timer.is_multiple_of(100) && *timer > 0;
         let mut came = Vec::new();
         while let Some(timer) = timers.first(holds) {
             came.push(timer);

@@ -5,11 +5,11 @@
 //! it waits for (its end, or once that has passed its expiry); whoever takes out one that is too early
 //! puts in the right one. So an event that makes a session longer touches no queue.
 
+mod give;
 mod take;
 
 use super::fold::{Folding, Merge, Mode};
 use super::kind::Session;
-use super::machine::Machine;
 use super::rules::{Counters, Head, Panes, Rules, Slot};
 use super::timers::Timers;
 use super::trigger::{OnTime, Triggering};
@@ -367,65 +367,5 @@ fn give<K: Clone, V>(
             return;
         }
         ready.push_back(pane);
-    }
-}
-
-impl<K, F, R, M> Machine<K, F::Out> for Sessions<K, F, R, M>
-where
-    K: Clone + Send,
-    F: Folding,
-    R: Triggering,
-    M: Mode<F>,
-{
-    fn next(&mut self) -> Option<Pane<K, F::Out>> {
-        while self.ready.is_empty() {
-            if !self.advance() {
-                return None;
-            }
-        }
-        self.ready.pop_front()
-    }
-
-    #[inline]
-    fn pending(&self) -> bool {
-        !self.ready.is_empty() || self.ticked || self.passed != self.target
-    }
-
-    fn watermark(&mut self, to: Timestamp) {
-        debug_assert!(!self.pending(), "told before everything was given");
-        if !self.by_clock {
-            self.target = self.target.max(to);
-        }
-    }
-
-    fn clock(&mut self, now: Timestamp) {
-        debug_assert!(!self.pending(), "told before everything was given");
-        self.now = self.now.max(now);
-        self.ticked = R::CLOCKED && self.first_clock().is_some_and(|due| due.0 <= now);
-        if self.by_clock {
-            self.target = self.target.max(now);
-        }
-    }
-
-    fn end(&mut self) {
-        self.target = Timestamp::MAX;
-    }
-
-    fn passed(&self) -> Timestamp {
-        self.passed
-    }
-
-    fn next_timer(&mut self) -> Option<Timestamp> {
-        let timer = self.first_clock().map(|due| due.0);
-        let end = self.first_timer().map(|due| due.0);
-        timer.into_iter().chain(end.filter(|_| self.by_clock)).min()
-    }
-
-    fn counters(&self) -> Counters {
-        self.counters
-    }
-
-    fn held(&self) -> usize {
-        self.sessions.len() - self.free.len()
     }
 }
