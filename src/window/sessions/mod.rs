@@ -166,8 +166,13 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
     where
         F: Merge,
     {
+        let into = self.merging.pop().expect("at least one session");
+        if self.merging.is_empty() {
+            let open = live(&mut self.sessions, into);
+            open.widen(new.cover(open.span), &self.rules, self.passed);
+            return into;
+        }
         let mut merging = mem::take(&mut self.merging);
-        let into = merging.pop().expect("at least one session");
         let cover = merging.iter().fold(new.cover(self.open(into).span), |cover, place| {
             cover.cover(self.open(*place).span)
         });
@@ -175,17 +180,12 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
         self.merging = merging;
         let Sessions { sessions, rules, passed, .. } = self;
         let open = live(sessions, into);
-        if open.span != cover {
-            open.supersede(rules);
-        }
+        open.widen(cover, rules, *passed);
         for mut part in parts {
             part.supersede(rules);
             open.replaces.append(&mut part.replaces);
             rules.merge(&mut open.slot, part.slot);
         }
-        open.span = cover;
-        // If more is expected now, the session will have a pane at the watermark again.
-        open.late = *passed >= cover.end();
         into
     }
 
@@ -318,6 +318,16 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Open<K, F, R, M> {
     fn wanted(&self, rules: &Rules<F, R, M>) -> (Timestamp, Timestamp) {
         let at = if self.late { rules.expiry(self.span) } else { self.span.end() };
         (at, self.span.start())
+    }
+
+    /// It becomes longer, or stays what it is.
+    fn widen(&mut self, cover: Span, rules: &Rules<F, R, M>, passed: Timestamp) {
+        if self.span != cover {
+            self.supersede(rules);
+            self.span = cover;
+            // If more is expected now, it will have a pane at the watermark again.
+            self.late = passed >= cover.end();
+        }
     }
 
     /// It is about to become another one: notes what it gave.

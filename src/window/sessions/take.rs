@@ -37,6 +37,9 @@ where
             }
             if open.span.overlaps(new) {
                 merging.push(earlier);
+                if open.span.start() <= new.start() {
+                    break;
+                }
             } else {
                 later = earlier;
             }
