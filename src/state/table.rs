@@ -116,6 +116,11 @@ impl<K, A> Table<K, A> {
         }
     }
 
+    /// What is kept at a position, if there is anything.
+    pub(crate) fn get(&self, position: usize) -> Option<&A> {
+        self.entries.get(position).map(|(_, acc)| acc)
+    }
+
     /// The entry at a position, if there is one.
     #[inline]
     pub(crate) fn get_mut(&mut self, position: usize) -> Option<(&K, &mut A)> {

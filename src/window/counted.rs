@@ -7,13 +7,13 @@ use super::fold::{Fold, Folding, Mode};
 use super::kind::{Counts, Deal};
 use super::machine::{Machine, Take};
 use super::rules::{Counters, Head, Rules, Slot, first_of};
+use super::timers::Timers;
 use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
 use super::{Pane, Span, Timing};
 use crate::state::Table;
 use crate::time::Timestamp;
 use std::borrow::Borrow;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::{fmt, mem, vec};
 
 /// The windows of all keys of one partition.
@@ -22,8 +22,9 @@ pub struct Counted<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     rules: Rules<F, R, M>,
     keys: Table<K, Ring<Slot<F, R, M>>>,
     /// Time, position of the key, start of the window.
-    clock: BinaryHeap<Reverse<(Timestamp, usize, i64)>>,
+    clock: Timers<(Timestamp, usize, i64)>,
     places: Vec<u32>,
+    arming: Vec<(Timestamp, usize, i64)>,
     passed: Timestamp,
     target: Timestamp,
     now: Timestamp,
@@ -56,8 +57,9 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
             kind,
             rules: Rules::new(fold, trigger, 0),
             keys: Table::new(),
-            clock: BinaryHeap::new(),
+            clock: Timers::new(),
             places: Vec::new(),
+            arming: Vec::new(),
             passed: Timestamp::MIN,
             target: Timestamp::MIN,
             now: Timestamp(0),
@@ -77,10 +79,8 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
     where
         K: Clone,
     {
-        while self.first_clock().is_some_and(|at| at <= self.now) {
-            let Some(Reverse((_, position, start))) = self.clock.pop() else {
-                break;
-            };
+        while let Some((_, position, start)) = self.first_clock().filter(|due| due.0 <= self.now) {
+            self.clock.pop();
             let Counted { kind, rules, keys, ready, .. } = self;
             let Some((key, ring)) = keys.get_mut(position) else {
                 continue;
@@ -98,19 +98,21 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
         false
     }
 
-    /// When the clock fires next; drops timers that are stale.
-    fn first_clock(&mut self) -> Option<Timestamp> {
-        while let Some(&Reverse((at, position, start))) = self.clock.peek() {
-            let ring = self.keys.get_mut(position).map(|(_, ring)| ring);
-            let slot = ring.and_then(|ring| ring.open.iter().find(|open| open.0 == start));
-            let due = slot.and_then(|(_, slot)| self.rules.trigger.due(&slot.state));
-            if due.is_some_and(|due| due.0 == at) {
-                return Some(at);
-            }
-            self.clock.pop();
-        }
-        None
+    /// The first timer that is not stale.
+    fn first_clock(&mut self) -> Option<(Timestamp, usize, i64)> {
+        let Counted { clock, keys, rules, .. } = self;
+        clock.first(|timer| is_due(keys, rules, timer))
     }
+}
+
+/// Whether a window is to fire at this time of the clock.
+fn is_due<K, F: Folding, R: Triggering, M: Mode<F>>(
+    keys: &Table<K, Ring<Slot<F, R, M>>>,
+    rules: &Rules<F, R, M>,
+    &(at, position, start): &(Timestamp, usize, i64),
+) -> bool {
+    let open = keys.get(position).and_then(|ring| ring.open.iter().find(|open| open.0 == start));
+    open.and_then(|(_, slot)| rules.trigger.due(&slot.state)).is_some_and(|due| due.0 == at)
 }
 
 impl<W, K, F, R, M> Machine<K, F::Out> for Counted<W, K, F, R, M>
@@ -169,7 +171,7 @@ where
 
     fn clock(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        self.ticked = R::CLOCKED && self.first_clock().is_some_and(|at| at <= now);
+        self.ticked = R::CLOCKED && self.first_clock().is_some_and(|due| due.0 <= now);
     }
 
     fn end(&mut self) {
@@ -183,7 +185,7 @@ where
     }
 
     fn next_timer(&mut self) -> Option<Timestamp> {
-        self.first_clock()
+        self.first_clock().map(|due| due.0)
     }
 
     fn counters(&self) -> Counters {
@@ -209,7 +211,7 @@ where
         let (size, every, now) = (self.kind.size(), self.kind.every(), self.now);
         let ring = |key| (key, Ring { seen: 0, open: VecDeque::new() });
         let position = self.keys.position(hash, key, ring);
-        let Counted { kind, rules, keys, clock, places, ready, counters, .. } = self;
+        let Counted { kind, rules, keys, clock, places, arming, ready, counters, .. } = self;
         let Some((key, ring)) = keys.get_mut(position) else {
             return Ok(());
         };
@@ -252,7 +254,7 @@ where
                 && let Some(due) = rules.trigger.due(&slot.state)
                 && before != Some(due)
             {
-                clock.push(Reverse((due.0, position, start)));
+                arming.push((due.0, position, start));
             }
         });
         if ring.open.front().is_some_and(|open| open.0 + size == nth + 1)
@@ -261,6 +263,9 @@ where
             let window = Self::span(start, size);
             let head = Head { window, timing: Timing::OnTime, trigger: "full" };
             ready.extend(rules.last(&head, key.clone(), slot).into_iter().flatten());
+        }
+        for timer in arming.drain(..) {
+            clock.push(timer, |timer| is_due(keys, rules, timer));
         }
         Ok(())
     }

@@ -2,9 +2,10 @@
 //! stopped on its way, what state remains; and how fast they are.
 
 use super::*;
-use crate::state::RoutingHash;
+use crate::state::{Aggregates, Aggregator, RoutingHash};
 use crate::time::Timestamp;
 use std::hint::black_box;
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 /// Adds numbers.
@@ -315,6 +316,86 @@ fn a_whole_partition_is_a_unit_key_with_a_fold_by_value() {
     assert_eq!(run(Window::global()), [("[-inf,+inf)".to_owned(), 10)]);
 }
 
+/// An aggregator that looks at events, as a fold of references.
+struct Looking<A, E>(A, PhantomData<fn(&E)>);
+
+impl<E, A: Aggregator<E>> Folding for Looking<A, E> {
+    type Acc = A::Acc;
+    type Out = A::Output;
+
+    fn finish(&self, acc: A::Acc) -> A::Output {
+        self.0.finish(acc)
+    }
+}
+
+impl<E, A: Aggregator<E>> Fold<&E> for Looking<A, E> {
+    fn first(&self, event: &E) -> A::Acc {
+        self.0.first(event)
+    }
+
+    fn add(&self, acc: &mut A::Acc, event: &E) {
+        self.0.add(acc, event);
+    }
+}
+
+impl<E, A: Aggregator<E>> Merge for Looking<A, E> {
+    fn merge(&self, into: &mut A::Acc, from: A::Acc) {
+        self.0.merge(into, from);
+    }
+}
+
+/// What an operator has to be generic over, and how it drives its machine.
+fn operate<E, A, W, R, M>(
+    windows: W,
+    aggregator: A,
+    trigger: R,
+    events: Vec<(u64, i64, E)>,
+) -> Vec<Pane<u64, A::Output>>
+where
+    A: Aggregator<E>,
+    W: MergingWindowing<u64, Looking<A, E>, R, M>,
+    W::Machine: for<'a> Take<u64, A::Output, E, &'a E>,
+    R: Triggering,
+    M: Mode<Looking<A, E>>,
+{
+    let mut machine = windows.merging_machine(Looking(aggregator, PhantomData), trigger, 0);
+    let mut panes = Vec::new();
+    for (key, at, event) in events {
+        assert!(machine.event(hash(key), key, Timestamp(at), &event).is_ok());
+        while machine.pending() {
+            panes.extend(machine.next());
+        }
+    }
+    machine.end();
+    panes.extend(std::iter::from_fn(|| machine.next()));
+    panes
+}
+
+#[test]
+fn an_operator_is_generic_over_windows_and_may_borrow() {
+    let text = "to be or not to be".to_owned();
+    let words: Vec<&str> = text.split(' ').collect();
+    let events =
+        || words.iter().zip(0..).map(|(word, at)| (word.len() as u64 % 2, at * 4, *word)).collect();
+    let aggregates = Aggregates::<&str>::new();
+    fn show<V: std::fmt::Debug>(panes: Vec<Pane<u64, V>>) -> Vec<String> {
+        let show = |pane: Pane<u64, V>| format!("{} {} {:?}", pane.key, pane.window, pane.value);
+        panes.into_iter().map(show).collect()
+    }
+    let every = Trigger::at_watermark().early(Trigger::every(3));
+    let sessions = operate::<_, _, _, _, Discarding>(
+        Window::session(TEN / 2),
+        aggregates.count(),
+        every,
+        events(),
+    );
+    assert_eq!(show(sessions), ["0 [0,13) 3", "1 [12,17) 1", "0 [16,25) 2"]);
+    let longest = aggregates.max(|word| *word);
+    let sliding = Window::sliding(TEN * 2, TEN);
+    let sliding = operate::<_, _, _, _, Once>(sliding, longest, Trigger::at_watermark(), events());
+    assert_eq!(show(sliding)[..2], ["0 [-10,10) \"to\"", "0 [0,20) \"to\""]);
+}
+
 /// `cargo test --release --lib speed -- --ignored --nocapture`
 #[test]
 #[ignore = "measures"]
@@ -329,9 +410,9 @@ fn speed() {
             machine.event(hash(key), key, at, 1).unwrap_or_else(|_| panic!("late"));
             if nth % per_tick == per_tick - 1 {
                 machine.watermark(at);
-                while let Some(pane) = machine.next() {
-                    panes += black_box(pane.value).min(1);
-                }
+            }
+            while machine.pending() {
+                panes += machine.next().map_or(0, |pane| black_box(pane.value).min(1));
             }
         }
         machine.end();

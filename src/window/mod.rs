@@ -9,6 +9,7 @@
 //! | `fold.rs` | what windows fold with, and how their panes relate |
 //! | `pane.rs` | what a firing says |
 //! | `rules.rs` | one window of one key: fold, count, fire |
+//! | `timers.rs` | what the clock or the watermark is to fire |
 //! | `machine.rs` | what a machine is told and gives, and which kind has which |
 //! | `aligned/` | windows that never change: by window, then by key |
 //! | `sliced.rs` | sliding windows in shared slices: by key, then by slice |
@@ -43,6 +44,7 @@ mod rules;
 mod sessions;
 mod sliced;
 mod span;
+mod timers;
 mod trigger;
 
 #[cfg(test)]

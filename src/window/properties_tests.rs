@@ -479,6 +479,35 @@ proptest! {
         }
     }
 
+    /// Windows of a number of events: after every so many events of a key the last ones; at the end
+    /// those that come after.
+    #[test]
+    fn counted_windows_are_the_last_events(
+        size in 1..8_usize, every in 1..8_usize, says in stream()
+    ) {
+        let trigger = Trigger::at_watermark();
+        let kind = Window::sliding_count(size as u32, every as u32);
+        let (came, counters) =
+            drive(Windowing::<u8, _, _, Once>::machine(kind, Numbers, trigger, 0), &says);
+        for key in 0..3 {
+            let ids: Ids = events(&says).filter(|event| event.1 == key).map(|event| event.0).collect();
+            let ends = (1..).map(|nth| nth * every).take_while(|end| *end < ids.len() + every);
+            let expected: Vec<Ids> = ends
+                .map(|end| ids[end.saturating_sub(size).min(ids.len())..end.min(ids.len())].to_vec())
+                .filter(|ids| !ids.is_empty())
+                .collect();
+            let shown = came.panes().filter(|pane| pane.key == key);
+            prop_assert_eq!(shown.map(|pane| pane.value.clone()).collect::<Vec<_>>(), expected);
+        }
+        prop_assert!(came.panes().all(|pane| pane.last && pane.index == 0));
+        prop_assert_eq!(counters.late + counters.late_for_window, 0);
+        if size == every {
+            let kind = Window::count(size as u32);
+            let machine = Windowing::<u8, _, _, Once>::machine(kind, Numbers, trigger, 0);
+            prop_assert_eq!((came, counters), drive(machine, &says));
+        }
+    }
+
     /// Events folded in parts, that come when the watermark is about to pass them, give the same.
     #[test]
     fn parts_give_what_events_give(

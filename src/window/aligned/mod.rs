@@ -9,18 +9,18 @@
 //! closes nothing costs two looks at the first entry of a tree; and a jump over a year without events
 //! costs nothing.
 
+mod give;
 mod take;
 
 use super::fold::{Folding, Mode};
 use super::kind::{Assign, WindowKind};
-use super::machine::Machine;
 use super::rules::{Counters, Head, Rules, Slot, first_of};
+use super::timers::Timers;
 use super::trigger::{OnTime, Triggering};
 use super::{Pane, Span, Timing};
 use crate::state::Table;
 use crate::time::Timestamp;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::{fmt, mem, vec};
 
 /// The windows of all keys of one partition.
@@ -33,7 +33,7 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     fresh: BTreeMap<(Timestamp, Timestamp), u32>,
     /// By expiry, start and end.
     aging: BTreeMap<(Timestamp, Timestamp, Timestamp), u32>,
-    timers: BinaryHeap<Reverse<Due>>,
+    timers: Timers<Due>,
     run: Span,
     current: Vec<u32>,
     /// Into how many windows the events of the run come too late.
@@ -103,7 +103,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
             free: Vec::new(),
             fresh: BTreeMap::new(),
             aging: BTreeMap::new(),
-            timers: BinaryHeap::new(),
+            timers: Timers::new(),
             run: Span::NONE,
             current: Vec::new(),
             missed: 0,
@@ -271,121 +271,21 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
 
     /// The first timer that is not stale.
     fn first_timer(&mut self) -> Option<Due> {
-        while let Some(&Reverse(due)) = self.timers.peek() {
-            let open = &mut self.windows[due.window as usize];
-            let slot = open.table.get_mut(due.position as usize);
-            let holds = open.serial == due.serial
-                && slot
-                    .and_then(|(_, slot)| self.rules.trigger.due(&slot.state))
-                    .is_some_and(|(at, _)| at == due.at);
-            if holds {
-                return Some(due);
-            }
-            self.timers.pop();
-        }
-        None
+        let Aligned { timers, windows, rules, .. } = self;
+        timers.first(|due| due.holds(windows, rules))
     }
 }
 
-impl<W, K, F, R, M> Machine<K, F::Out> for Aligned<W, K, F, R, M>
-where
-    W: WindowKind,
-    K: Clone + Send,
-    F: Folding,
-    R: Triggering,
-    M: Mode<F>,
-{
-    fn next(&mut self) -> Option<Pane<K, F::Out>> {
-        loop {
-            if let Some(pane) = self.ready.pop_front() {
-                return Some(pane);
-            }
-            match &mut self.step {
-                Step::Nothing => {
-                    if !self.advance() {
-                        return None;
-                    }
-                }
-                Step::Closing { head, all, entries } => match entries.next() {
-                    None => self.step = Step::Nothing,
-                    Some((key, slot)) => {
-                        if *all || slot.pending > 0 {
-                            let panes = self.rules.last(head, key, slot);
-                            if let Some(pane) = first_of(panes, &mut self.ready) {
-                                return Some(pane);
-                            }
-                        }
-                    }
-                },
-                Step::Passing { window, position } => {
-                    let open = &mut self.windows[*window as usize];
-                    let Some((key, slot)) = open.table.get_mut(*position) else {
-                        self.step = Step::Nothing;
-                        continue;
-                    };
-                    *position += 1;
-                    if slot.pending > 0 || self.rules.trigger.on_time() == OnTime::Always {
-                        let head = Head {
-                            window: open.span,
-                            timing: Timing::OnTime,
-                            trigger: "watermark",
-                        };
-                        let panes = self.rules.fire(&head, key, slot);
-                        if let Some(pane) = first_of(panes, &mut self.ready) {
-                            return Some(pane);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    #[inline]
-    fn pending(&self) -> bool {
-        let nothing = self.ready.is_empty() && matches!(self.step, Step::Nothing);
-        !nothing || self.ticked || self.passed != self.target
-    }
-
-    fn watermark(&mut self, to: Timestamp) {
-        debug_assert!(!self.pending(), "told before everything was given");
-        if !W::BY_CLOCK {
-            self.target = self.target.max(to);
-        }
-    }
-
-    fn clock(&mut self, now: Timestamp) {
-        debug_assert!(!self.pending(), "told before everything was given");
-        self.now = self.now.max(now);
-        self.ticked = R::CLOCKED && self.first_timer().is_some_and(|due| due.at <= now);
-        if W::BY_CLOCK {
-            self.target = self.target.max(now);
-        }
-    }
-
-    fn end(&mut self) {
-        self.target = Timestamp::MAX;
-    }
-
-    fn passed(&self) -> Timestamp {
-        self.passed
-    }
-
-    fn next_timer(&mut self) -> Option<Timestamp> {
-        let timer = self.first_timer().map(|due| due.at);
-        if !W::BY_CLOCK {
-            return timer;
-        }
-        let end = self.fresh.first_key_value().map(|(&(end, _), _)| end);
-        let expiry = self.aging.first_key_value().map(|(&(expiry, ..), _)| expiry);
-        timer.into_iter().chain(end).chain(expiry).min()
-    }
-
-    fn counters(&self) -> Counters {
-        self.counters
-    }
-
-    fn held(&self) -> usize {
-        let open = self.fresh.values().chain(self.aging.values());
-        open.map(|window| self.windows[*window as usize].table.len()).sum()
+impl Due {
+    /// Whether it is not stale.
+    fn holds<K, F: Folding, R: Triggering, M: Mode<F>>(
+        &self,
+        windows: &[Open<K, F, R, M>],
+        rules: &Rules<F, R, M>,
+    ) -> bool {
+        let open = &windows[self.window as usize];
+        let slot = open.table.get(self.position as usize);
+        let due = slot.and_then(|slot| rules.trigger.due(&slot.state));
+        open.serial == self.serial && due.is_some_and(|(at, _)| at == self.at)
     }
 }

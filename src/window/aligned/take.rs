@@ -9,7 +9,6 @@ use crate::window::rules::Head;
 use crate::window::trigger::{PaneView, Triggering, TriggeringOn};
 use crate::window::{Span, Timing};
 use std::borrow::Borrow;
-use std::cmp::Reverse;
 
 impl<W, K, F, R, M, E, T> Take<K, F::Out, E, T> for Aligned<W, K, F, R, M>
 where
@@ -62,7 +61,8 @@ where
                 && let Some((at, _)) = rules.trigger.due(&slot.state)
             {
                 let (start, serial, position) = (span.start(), open.serial, position as u32);
-                timers.push(Reverse(Due { at, start, window, position, serial }));
+                let due = Due { at, start, window, position, serial };
+                timers.push(due, |due| due.holds(windows, rules));
             }
         });
         Ok(())

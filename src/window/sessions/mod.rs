@@ -5,18 +5,18 @@
 //! it waits for (its end, or once that has passed its expiry); whoever takes out one that is too early
 //! puts in the right one. So an event that makes a session longer touches no queue.
 
+mod give;
 mod take;
 
 use super::fold::{Folding, Merge, Mode};
 use super::kind::Session;
-use super::machine::Machine;
 use super::rules::{Counters, Head, Panes, Rules, Slot};
+use super::timers::Timers;
 use super::trigger::{OnTime, Triggering};
 use super::{Pane, Span, Timing};
 use crate::time::Timestamp;
 use hashbrown::HashTable;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::{fmt, mem};
 
 /// No session.
@@ -30,9 +30,8 @@ pub struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
     sessions: Vec<Option<Open<K, F, R, M>>>,
     free: Vec<u32>,
     heads: HashTable<u32>,
-    /// Time, start, serial number, place.
-    timers: BinaryHeap<Reverse<(Timestamp, Timestamp, u64, u32)>>,
-    clock: BinaryHeap<Reverse<(Timestamp, Timestamp, u64, u32)>>,
+    timers: Timers<Due>,
+    clock: Timers<Due>,
     opened: u64,
     merging: Vec<u32>,
     passed: Timestamp,
@@ -43,6 +42,9 @@ pub struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
     ready: VecDeque<Pane<K, F::Out>>,
     counters: Counters,
 }
+
+/// Time, start, serial number and place of a session.
+type Due = (Timestamp, Timestamp, u64, u32);
 
 /// A session.
 struct Open<K, F: Folding, R: Triggering, M: Mode<F>> {
@@ -84,8 +86,8 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
             sessions: Vec::new(),
             free: Vec::new(),
             heads: HashTable::new(),
-            timers: BinaryHeap::new(),
-            clock: BinaryHeap::new(),
+            timers: Timers::new(),
+            clock: Timers::new(),
             opened: 0,
             merging: Vec::new(),
             passed: Timestamp::MIN,
@@ -143,13 +145,20 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
 
     /// Puts in a timer if what a session waits for is sooner than what is in.
     fn schedule(&mut self, place: u32) {
+        let open = live(&mut self.sessions, place);
+        let wanted = open.wanted(&self.rules);
+        if wanted < open.scheduled {
+            self.reschedule(place);
+        }
+    }
+
+    /// Puts in the timer of what a session waits for.
+    fn reschedule(&mut self, place: u32) {
         let Sessions { sessions, rules, timers, .. } = self;
         let open = live(sessions, place);
-        let wanted = open.wanted(rules);
-        if wanted < open.scheduled {
-            open.scheduled = wanted;
-            timers.push(Reverse((wanted.0, wanted.1, open.serial, place)));
-        }
+        open.scheduled = open.wanted(rules);
+        let due = (open.scheduled.0, open.scheduled.1, open.serial, place);
+        timers.push(due, |due| is_scheduled(sessions, due));
     }
 
     /// Makes one of all sessions in `merging`, the latest first, that overlap with a new event.
@@ -157,8 +166,13 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
     where
         F: Merge,
     {
+        let into = self.merging.pop().expect("at least one session");
+        if self.merging.is_empty() {
+            let open = live(&mut self.sessions, into);
+            open.widen(new.cover(open.span), &self.rules, self.passed);
+            return into;
+        }
         let mut merging = mem::take(&mut self.merging);
-        let into = merging.pop().expect("at least one session");
         let cover = merging.iter().fold(new.cover(self.open(into).span), |cover, place| {
             cover.cover(self.open(*place).span)
         });
@@ -166,17 +180,12 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
         self.merging = merging;
         let Sessions { sessions, rules, passed, .. } = self;
         let open = live(sessions, into);
-        if open.span != cover {
-            open.supersede(rules);
-        }
+        open.widen(cover, rules, *passed);
         for mut part in parts {
             part.supersede(rules);
             open.replaces.append(&mut part.replaces);
             rules.merge(&mut open.slot, part.slot);
         }
-        open.span = cover;
-        // If more is expected now, the session will have a pane at the watermark again.
-        open.late = *passed >= cover.end();
         into
     }
 
@@ -189,22 +198,12 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
             return true;
         }
         self.ticked = false;
-        while let Some(&Reverse((at, start, serial, place))) = self.timers.peek() {
-            if at > self.target {
-                break;
-            }
+        while let Some((at, start, _, place)) =
+            self.first_timer().filter(|due| due.0 <= self.target)
+        {
             self.timers.pop();
-            let Sessions { sessions, rules, timers, .. } = self;
-            let Some(open) = sessions[place as usize].as_mut() else {
-                continue;
-            };
-            if open.serial != serial || open.scheduled != (at, start) {
-                continue;
-            }
-            let wanted = open.wanted(rules);
-            if wanted > (at, start) {
-                open.scheduled = wanted;
-                timers.push(Reverse((wanted.0, wanted.1, serial, place)));
+            if live(&mut self.sessions, place).wanted(&self.rules) > (at, start) {
+                self.reschedule(place);
                 continue;
             }
             self.due(place);
@@ -222,7 +221,7 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
         K: Clone,
     {
         let (passed, target) = (self.passed, self.target);
-        let Sessions { sessions, rules, timers, ready, .. } = self;
+        let Sessions { sessions, rules, ready, .. } = self;
         let open = live(sessions, place);
         let (on_time, expires) = (rules.trigger.on_time(), rules.expiry(open.span) <= target);
         let closing_always = rules.trigger.always_closes();
@@ -242,12 +241,11 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
             }
             return;
         }
-        open.scheduled = open.wanted(rules);
-        timers.push(Reverse((open.scheduled.0, open.scheduled.1, open.serial, place)));
         let fires = on_time == OnTime::Always || on_time == OnTime::IfNew && open.slot.pending > 0;
         if fires {
             open.fire(&head, rules, ready);
         }
+        self.reschedule(place);
     }
 
     /// Fires the first timer that the clock has passed; false if there is none.
@@ -255,8 +253,7 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
     where
         K: Clone,
     {
-        while let Some(place) = self.first_clock().filter(|due| due.0 <= self.now).map(|due| due.1)
-        {
+        while let Some((_, _, _, place)) = self.first_clock().filter(|due| due.0 <= self.now) {
             self.clock.pop();
             let Sessions { sessions, rules, ready, .. } = self;
             let open = live(sessions, place);
@@ -276,21 +273,37 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
         false
     }
 
-    /// The first timer of the clock that is not stale, and its session.
-    fn first_clock(&mut self) -> Option<(Timestamp, u32)> {
-        while let Some(&Reverse((at, _, serial, place))) = self.clock.peek() {
-            let open = self.sessions[place as usize].as_ref();
-            let holds = open.is_some_and(|open| {
-                open.serial == serial
-                    && self.rules.trigger.due(&open.slot.state).is_some_and(|due| due.0 == at)
-            });
-            if holds {
-                return Some((at, place));
-            }
-            self.clock.pop();
-        }
-        None
+    /// The first timer that is not stale.
+    fn first_timer(&mut self) -> Option<Due> {
+        let Sessions { timers, sessions, .. } = self;
+        timers.first(|due| is_scheduled(sessions, due))
     }
+
+    /// The first timer of the clock that is not stale.
+    fn first_clock(&mut self) -> Option<Due> {
+        let Sessions { clock, sessions, rules, .. } = self;
+        clock.first(|due| is_due(sessions, rules, due))
+    }
+}
+
+/// Whether a session waits for this timer.
+fn is_scheduled<K, F: Folding, R: Triggering, M: Mode<F>>(
+    sessions: &[Option<Open<K, F, R, M>>],
+    &(at, start, serial, place): &Due,
+) -> bool {
+    let open = sessions[place as usize].as_ref();
+    open.is_some_and(|open| open.serial == serial && open.scheduled == (at, start))
+}
+
+/// Whether a session is to fire at this time of the clock.
+fn is_due<K, F: Folding, R: Triggering, M: Mode<F>>(
+    sessions: &[Option<Open<K, F, R, M>>],
+    rules: &Rules<F, R, M>,
+    &(at, _, serial, place): &Due,
+) -> bool {
+    let open = sessions[place as usize].as_ref().filter(|open| open.serial == serial);
+    let due = open.and_then(|open| rules.trigger.due(&open.slot.state));
+    due.is_some_and(|due| due.0 == at)
 }
 
 fn live<K, F: Folding, R: Triggering, M: Mode<F>>(
@@ -305,6 +318,16 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Open<K, F, R, M> {
     fn wanted(&self, rules: &Rules<F, R, M>) -> (Timestamp, Timestamp) {
         let at = if self.late { rules.expiry(self.span) } else { self.span.end() };
         (at, self.span.start())
+    }
+
+    /// It becomes longer, or stays what it is.
+    fn widen(&mut self, cover: Span, rules: &Rules<F, R, M>, passed: Timestamp) {
+        if self.span != cover {
+            self.supersede(rules);
+            self.span = cover;
+            // If more is expected now, it will have a pane at the watermark again.
+            self.late = passed >= cover.end();
+        }
     }
 
     /// It is about to become another one: notes what it gave.
@@ -354,65 +377,5 @@ fn give<K: Clone, V>(
             return;
         }
         ready.push_back(pane);
-    }
-}
-
-impl<K, F, R, M> Machine<K, F::Out> for Sessions<K, F, R, M>
-where
-    K: Clone + Send,
-    F: Folding,
-    R: Triggering,
-    M: Mode<F>,
-{
-    fn next(&mut self) -> Option<Pane<K, F::Out>> {
-        while self.ready.is_empty() {
-            if !self.advance() {
-                return None;
-            }
-        }
-        self.ready.pop_front()
-    }
-
-    #[inline]
-    fn pending(&self) -> bool {
-        !self.ready.is_empty() || self.ticked || self.passed != self.target
-    }
-
-    fn watermark(&mut self, to: Timestamp) {
-        debug_assert!(!self.pending(), "told before everything was given");
-        if !self.by_clock {
-            self.target = self.target.max(to);
-        }
-    }
-
-    fn clock(&mut self, now: Timestamp) {
-        debug_assert!(!self.pending(), "told before everything was given");
-        self.now = self.now.max(now);
-        self.ticked = R::CLOCKED && self.first_clock().is_some_and(|due| due.0 <= now);
-        if self.by_clock {
-            self.target = self.target.max(now);
-        }
-    }
-
-    fn end(&mut self) {
-        self.target = Timestamp::MAX;
-    }
-
-    fn passed(&self) -> Timestamp {
-        self.passed
-    }
-
-    fn next_timer(&mut self) -> Option<Timestamp> {
-        let timer = self.first_clock().map(|due| due.0);
-        let end = self.timers.peek().map(|Reverse(end)| end.0);
-        timer.into_iter().chain(end.filter(|_| self.by_clock)).min()
-    }
-
-    fn counters(&self) -> Counters {
-        self.counters
-    }
-
-    fn held(&self) -> usize {
-        self.sessions.len() - self.free.len()
     }
 }

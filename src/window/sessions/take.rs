@@ -1,6 +1,6 @@
 //! How sessions take events.
 
-use super::{NONE, Open, Sessions, live};
+use super::{NONE, Open, Sessions, is_due, live};
 use crate::time::Timestamp;
 use crate::window::fold::{Fold, Merge, Mode};
 use crate::window::machine::{Machine, Take};
@@ -8,7 +8,6 @@ use crate::window::rules::Head;
 use crate::window::trigger::{PaneView, Triggering, TriggeringOn};
 use crate::window::{Span, Timing};
 use std::borrow::Borrow;
-use std::cmp::Reverse;
 
 impl<K, F, R, M, E, T> Take<K, F::Out, E, T> for Sessions<K, F, R, M>
 where
@@ -38,6 +37,9 @@ where
             }
             if open.span.overlaps(new) {
                 merging.push(earlier);
+                if open.span.start() <= new.start() {
+                    break;
+                }
             } else {
                 later = earlier;
             }
@@ -101,7 +103,8 @@ where
             && let Some((at, name)) = rules.trigger.due(&open.slot.state)
             && (due != Some((at, name)) || found)
         {
-            clock.push(Reverse((at, open.span.start(), open.serial, place)));
+            let due = (at, open.span.start(), open.serial, place);
+            clock.push(due, |due| is_due(sessions, rules, due));
         }
         Ok(())
     }

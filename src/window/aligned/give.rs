@@ -1,0 +1,113 @@
+//! How windows that never change are told of time, and give their panes.
+
+use super::{Aligned, Step};
+use crate::time::Timestamp;
+use crate::window::fold::{Folding, Mode};
+use crate::window::kind::WindowKind;
+use crate::window::machine::Machine;
+use crate::window::rules::{Counters, Head, first_of};
+use crate::window::trigger::{OnTime, Triggering};
+use crate::window::{Pane, Timing};
+
+impl<W, K, F, R, M> Machine<K, F::Out> for Aligned<W, K, F, R, M>
+where
+    W: WindowKind,
+    K: Clone + Send,
+    F: Folding,
+    R: Triggering,
+    M: Mode<F>,
+{
+    fn next(&mut self) -> Option<Pane<K, F::Out>> {
+        loop {
+            if let Some(pane) = self.ready.pop_front() {
+                return Some(pane);
+            }
+            match &mut self.step {
+                Step::Nothing => {
+                    if !self.advance() {
+                        return None;
+                    }
+                }
+                Step::Closing { head, all, entries } => match entries.next() {
+                    None => self.step = Step::Nothing,
+                    Some((key, slot)) => {
+                        if *all || slot.pending > 0 {
+                            let panes = self.rules.last(head, key, slot);
+                            if let Some(pane) = first_of(panes, &mut self.ready) {
+                                return Some(pane);
+                            }
+                        }
+                    }
+                },
+                Step::Passing { window, position } => {
+                    let open = &mut self.windows[*window as usize];
+                    let Some((key, slot)) = open.table.get_mut(*position) else {
+                        self.step = Step::Nothing;
+                        continue;
+                    };
+                    *position += 1;
+                    if slot.pending > 0 || self.rules.trigger.on_time() == OnTime::Always {
+                        let head = Head {
+                            window: open.span,
+                            timing: Timing::OnTime,
+                            trigger: "watermark",
+                        };
+                        let panes = self.rules.fire(&head, key, slot);
+                        if let Some(pane) = first_of(panes, &mut self.ready) {
+                            return Some(pane);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn pending(&self) -> bool {
+        let nothing = self.ready.is_empty() && matches!(self.step, Step::Nothing);
+        !nothing || self.ticked || self.passed != self.target
+    }
+
+    fn watermark(&mut self, to: Timestamp) {
+        debug_assert!(!self.pending(), "told before everything was given");
+        if !W::BY_CLOCK {
+            self.target = self.target.max(to);
+        }
+    }
+
+    fn clock(&mut self, now: Timestamp) {
+        debug_assert!(!self.pending(), "told before everything was given");
+        self.now = self.now.max(now);
+        self.ticked = R::CLOCKED && self.first_timer().is_some_and(|due| due.at <= now);
+        if W::BY_CLOCK {
+            self.target = self.target.max(now);
+        }
+    }
+
+    fn end(&mut self) {
+        self.target = Timestamp::MAX;
+    }
+
+    fn passed(&self) -> Timestamp {
+        self.passed
+    }
+
+    fn next_timer(&mut self) -> Option<Timestamp> {
+        let timer = self.first_timer().map(|due| due.at);
+        if !W::BY_CLOCK {
+            return timer;
+        }
+        let end = self.fresh.first_key_value().map(|(&(end, _), _)| end);
+        let expiry = self.aging.first_key_value().map(|(&(expiry, ..), _)| expiry);
+        timer.into_iter().chain(end).chain(expiry).min()
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn held(&self) -> usize {
+        let open = self.fresh.values().chain(self.aging.values());
+        open.map(|window| self.windows[*window as usize].table.len()).sum()
+    }
+}
