@@ -180,6 +180,9 @@ fn what_cannot_be_is_refused() {
     let unsaid = unsaid.run().unwrap_err();
     assert_eq!((unsaid.kind(), unsaid.operator()), (ErrorKind::Option, Some("window")));
     assert!(unsaid.to_string().contains("discarding()"), "{unsaid}");
+    let lasts = keyed().window(Window::session(SECOND)).aggregate(|a| a.last(|x| *x));
+    let lasts = lasts.run().unwrap_err();
+    assert_eq!((lasts.kind(), lasts.operator()), (ErrorKind::Option, Some("aggregate")));
     let late = keyed().window(Window::fixed(SECOND)).allowed_lateness(SECOND).count();
     assert_eq!(late.run().unwrap_err().kind(), ErrorKind::Option);
 }

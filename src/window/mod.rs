@@ -31,7 +31,7 @@
     dead_code,
     unreachable_pub,
     unused_imports,
-    reason = "the engine calls it in the next step"
+    reason = "marks by granules and parts folded before an exchange come next"
 )]
 
 mod aligned;

@@ -256,10 +256,18 @@ where
         self,
         site: Site,
         aggregator: A,
-    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef, L> {
+    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef, L>
+    where
+        A: Aggregator<T>,
+    {
         let fold = Aggregated(Arc::new(aggregator), PhantomData);
-        let Windowed { keyed, window, trigger, lateness, late, site: at, .. } = self;
+        let Windowed { mut keyed, window, trigger, lateness, late, site: at, .. } = self;
         let needs = needs_mode(&trigger, lateness);
+        if W::MERGES && !A::MERGES {
+            let why = "these windows merge and the aggregator does not: sessions need one that does, \
+                       sliding windows can be folded with `fold`";
+            keyed.flow.run.refuse(site, why.to_owned());
+        }
         let open = OpenMerging(Opening { window, fold, trigger, lateness, mode: PhantomData });
         windows::<_, _, _, _, M, _>(keyed, open, late, needs, site, at)
     }
@@ -748,7 +756,7 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
     where
         K: Push<Stamped<Pane<X::Out, O::Out>>>,
     {
-        loop {
+        while self.ready.is_some() || self.machine.pending() {
             let machine = &mut self.machine;
             let ready = self.ready.take();
             let Some(pane) = ready.or_else(|| guarded(&self.site, || machine.next())) else {

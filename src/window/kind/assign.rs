@@ -9,6 +9,9 @@ pub trait WindowKind: Send + Sync {
     /// Whether the clock decides instead of timestamps.
     const BY_CLOCK: bool = false;
 
+    /// Whether accumulators of two windows, or of two parts of one, become one.
+    const MERGES: bool = false;
+
     /// What is wrong with them.
     fn invalid(&self) -> Option<String>;
 
@@ -119,6 +122,8 @@ impl<E> Assign<E> for Fixed {
 }
 
 impl WindowKind for Sliding {
+    const MERGES: bool = true;
+
     fn invalid(&self) -> Option<String> {
         too_short("windows", self.size).or_else(|| too_short("a distance of windows", self.every))
     }
@@ -164,6 +169,8 @@ impl<E> Assign<E> for Sliding {
 }
 
 impl WindowKind for Session {
+    const MERGES: bool = true;
+
     fn invalid(&self) -> Option<String> {
         too_short("a gap", self.gap)
     }
@@ -214,6 +221,7 @@ counts!(SlidingCount, every);
 
 impl<W: WindowKind> WindowKind for ByClock<W> {
     const BY_CLOCK: bool = true;
+    const MERGES: bool = W::MERGES;
 
     fn invalid(&self) -> Option<String> {
         self.0.invalid()
