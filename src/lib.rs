@@ -56,6 +56,8 @@
 //!   in place of a writer appears whole or not at all.
 //! - Neighbours: `into_par_iter` (`rayon`); `into_stream`, `map_async` and `map_async_ordered` (`async`).
 //! - Seeing: [`explain`](Flow::explain) gives the [`Plan`], a [`Meter`] the [`Metrics`].
+//! - Coming from `Iterator`, itertools, rayon, futures or Elixir's Flow: [`guide::coming_from`] has the
+//!   call here for the call there.
 //! - Who runs it: an [`Executor`], threads or a simulation that replays a run from its seed.
 //!
 //! # What holds
@@ -78,6 +80,8 @@
 mod bridge;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+pub mod guide;
 #[cfg(not(loom))]
 mod kernel;
 #[cfg(not(loom))]

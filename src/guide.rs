@@ -1,0 +1,5 @@
+//! Guides: what is known from elsewhere, and what it is called here. Their tables are made or checked by
+//! tests.
+
+#[doc = include_str!("../docs/coming-from.md")]
+pub mod coming_from {}
