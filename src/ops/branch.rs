@@ -25,7 +25,9 @@ impl<N: Node> Flow<N> {
     /// Two flows: the events for which `to_first` says true, and the others.
     ///
     /// Both are run together, as jobs (or joined again by [`merge`](Flow::merge)); a run without one
-    /// of them is refused. The slower one sets the pace.
+    /// of them is refused. The slower one sets the pace. Branches keep the source's order, also into
+    /// [`collect`](Flow::collect), only where one instance divides, as behind
+    /// [`ordered`](Flow::ordered).
     ///
     /// ```
     /// use flow::{Collect, Flow};

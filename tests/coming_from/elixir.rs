@@ -65,7 +65,7 @@ pub(crate) fn rows(page: &mut Page) {
     same "Flow.partition(flow, hash: &{&1, rem(&1, 2)}, stages: 2)" => flow.stages(1).partition_with(|x, _| *x as usize % 2).stages(2).into_partitions()?, [[2, 4, 6], [1, 3, 5]], "`None` drops and is counted; a partition that there is not fails the run";
     any_order "Flow.shuffle(flow)" => flow.rebalance(), 1..7, "";
     any_order "Flow.merge([flow, other], GenStage.DemandDispatcher)" => flow.merge(other), [1, 2, 3, 4, 5, 6, 5, 6, 7, 8], "";
-    same "Flow.merge(flow, GenStage.BroadcastDispatcher)" => { let [a, b] = flow.broadcast(); flow::run((a.to(Collect::<Vec<_>>::new()), b.to(Collect::<Vec<_>>::new())))? }, (vec![1, 2, 3, 4, 5, 6], vec![1, 2, 3, 4, 5, 6]), "two flows that run together; Flow mixes their results: `a.merge(b)`";
+    same "Flow.merge(flow, GenStage.BroadcastDispatcher)" => { let [a, b] = flow.ordered().broadcast(); flow::run((a.to(Collect::<Vec<_>>::new()), b.to(Collect::<Vec<_>>::new())))? }, (vec![1, 2, 3, 4, 5, 6], vec![1, 2, 3, 4, 5, 6]), "two flows that run together; Flow mixes their results: `a.merge(b)`";
     in_order "Flow.through_stages(flow, stages), through_specs" => flow.through(|_instance| MyStage), [2, 4, 6, 8, 10, 12], "a `ProducerConsumer` per instance, which is told the end of its input";
     same "Flow.into_stages(flow, stages), into_specs" => flow.to(Collect::<Vec<_>>::new()).run()?, vec![1, 2, 3, 4, 5, 6], "a `Sink`, with a part per instance; a closure is one";
     same "Flow.reduce(flow, fn -> 0 end, &+/2) |> Flow.emit(:state)" => flow.partition().reduce(|| 0, |sum, x| *sum += x).emit_state().sum::<u64>()?, 21, "per partition, also those without events; a reduction is no flow until it says what it emits";

@@ -45,8 +45,8 @@ pub(crate) fn rows(page: &mut Page) {
     same it.collect::<Vec<_>>() => flow.collect::<Vec<_>>()?, "in the source's order";
     same it.collect::<BTreeSet<_>>() => flow.collect::<BTreeSet<_>>()?, "anything that is `FromIterator`";
     same it.map(|x| x.checked_sub(2).ok_or(x)).collect::<Result<Vec<_>, _>>() => flow.map(|x| x.checked_sub(2).ok_or(x)).try_collect::<Vec<_>>()?, "the first error of the order; reading stops there. The outer `Result` is the run's";
-    same it.partition::<Vec<_>, _>(|x| x % 2 == 0) => { let (even, odd) = flow.split_by(|x| x % 2 == 0); flow::run((even.to(Collect::<Vec<_>>::new()), odd.to(Collect::<Vec<_>>::new())))? }, "two flows that run together; `partition` means something else here";
-    same it.map(|x| (x, x * x)).unzip::<_, _, Vec<_>, Vec<_>>() => { let (x, squares) = flow.map(|x| (x, x * x)).unzip(); flow::run((x.to(Collect::<Vec<_>>::new()), squares.to(Collect::<Vec<_>>::new())))? }, "two flows that run together";
+    same it.partition::<Vec<_>, _>(|x| x % 2 == 0) => { let (even, odd) = flow.ordered().split_by(|x| x % 2 == 0); flow::run((even.to(Collect::<Vec<_>>::new()), odd.to(Collect::<Vec<_>>::new())))? }, "two flows that run together; `ordered()` keeps an order over both. `partition` means something else here";
+    same it.map(|x| (x, x * x)).unzip::<_, _, Vec<_>, Vec<_>>() => { let (x, squares) = flow.ordered().map(|x| (x, x * x)).unzip(); flow::run((x.to(Collect::<Vec<_>>::new()), squares.to(Collect::<Vec<_>>::new())))? }, "two flows that run together";
     same it.for_each(drop) => flow.for_each(drop)?, "called by several workers, in no order";
     same it.try_for_each(|x| if x < 10 { Ok(()) } else { Err("large") }).is_ok() => flow.try_for_each(|x| if x < 10 { Ok(()) } else { Err("large") }).is_ok(), "the error is the `source()` of the run's";
     same { let mut sum = 0; for x in it { sum += x } sum } => { let mut sum = 0; for x in flow.ordered() { sum += x? } sum }, "results as they come, each a `Result`; `with_iter` where something is borrowed";

@@ -42,8 +42,8 @@ pub(crate) fn rows(page: &mut Page) {
     in_order it.combinations(2) => Flow::from_iter(it.combinations(2)), "an iterator as a source; so are `permutations` and `powerset`";
     in_order it.map(|x| x.checked_sub(2).ok_or(x)).map_ok(|x| x + 1) => flow.map(|x| x.checked_sub(2).ok_or(x)).map_ok(|x| x + 1), "also `map_err`";
     in_order it.map(|x| x.checked_sub(2).ok_or(x)).filter_ok(|x| x % 2 == 0) => flow.map(|x| x.checked_sub(2).ok_or(x)).filter_ok(|x| x % 2 == 0), "";
-    same it.map(|x| x.checked_sub(2).ok_or(x)).partition_result::<Vec<_>, Vec<_>, _, _>() => { let (good, bad) = flow.map(|x| x.checked_sub(2).ok_or(x)).split_results(); flow::run((good.to(Collect::<Vec<_>>::new()), bad.to(Collect::<Vec<_>>::new())))? }, "also in place of `partition_map`";
-    same { let (a, b) = it.tee(); (a.collect_vec(), b.collect_vec()) } => { let [a, b] = flow.broadcast(); flow::run((a.to(Collect::<Vec<_>>::new()), b.to(Collect::<Vec<_>>::new())))? }, "the slower branch sets the pace: nothing piles up";
+    same it.map(|x| x.checked_sub(2).ok_or(x)).partition_result::<Vec<_>, Vec<_>, _, _>() => { let (good, bad) = flow.ordered().map(|x| x.checked_sub(2).ok_or(x)).split_results(); flow::run((good.to(Collect::<Vec<_>>::new()), bad.to(Collect::<Vec<_>>::new())))? }, "also in place of `partition_map`";
+    same { let (a, b) = it.tee(); (a.collect_vec(), b.collect_vec()) } => { let [a, b] = flow.ordered().broadcast(); flow::run((a.to(Collect::<Vec<_>>::new()), b.to(Collect::<Vec<_>>::new())))? }, "the slower branch sets the pace: nothing piles up";
     same it.minmax().into_option() => flow.minmax()?.into_pair(), "";
     same it.tree_reduce(|a, b| a + b) => flow.reduce_with(|a, b| a + b)?, "";
     same it.position_max() => flow.enumerate().max_by_key(|(_, x)| *x)?.map(|(at, _)| at), "";

@@ -25,7 +25,7 @@ Everywhere the same:
 - Closures are `Fn`, not `FnMut`: instances of a stage share them. State belongs in `scan`, `map_init`,
   `reduce` or a sink.
 - `collect` keeps the source's order. `for_each`, sinks and iterators see events as they come, unless
-  `ordered()` is before them. Behind `partition`, `key_by`, `merge` or several sources there is no order,
+  `ordered()` is before them. Behind `partition`, `key_by`, `merge`, a branch or several sources there is none,
   and what needs one does not compile there.
 - `with_iter(|events| ..)` gives a real iterator over the results: what has no verb here is found there.
 ";

@@ -75,7 +75,7 @@ pub(crate) fn rows(page: &mut Page) {
     same par.find_first(|x| *x > 4) => flow.find_first(|x| *x > 4)?, "";
     same par.position_first(|x| x == 9) => flow.position(|x| x == 9)?, "";
     same par.any(|x| x > 8) => flow.any(|x| x > 8)?, "";
-    same par.partition::<Vec<_>, Vec<_>, _>(|x| x % 2 == 0) => { let (even, odd) = flow.split_by(|x| x % 2 == 0); flow::run((even.to(Collect::<Vec<_>>::new()), odd.to(Collect::<Vec<_>>::new())))? }, "";
+    same par.partition::<Vec<_>, Vec<_>, _>(|x| x % 2 == 0) => { let (even, odd) = flow.ordered().split_by(|x| x % 2 == 0); flow::run((even.to(Collect::<Vec<_>>::new()), odd.to(Collect::<Vec<_>>::new())))? }, "";
     same { vec.par_sort_unstable(); vec } => flow.sorted().collect::<Vec<_>>()?, "`par_sort_unstable` is faster on a slice; this sorts what comes along";
     same rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap().install(|| par.sum::<u64>()) => flow.on(Executor::threads(2)).sum::<u64>()?, "threads are the run's own, and end with it";
     none "par.with_min_len(n), par.with_max_len(n)", "claims grow with the measured cost of an event; `max_demand(n)` bounds what is on the way";
