@@ -3,3 +3,6 @@
 
 #[doc = include_str!("../docs/coming-from.md")]
 pub mod coming_from {}
+
+#[doc = include_str!("../docs/elixir-flow.md")]
+pub mod elixir_flow {}
