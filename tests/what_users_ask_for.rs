@@ -5,15 +5,17 @@
 mod support;
 
 use crossbeam_channel::bounded;
-use flow::{Collect, ErrorKind, Executor, Flow, Meter};
+use flow::{BoxError, Collect, ErrorKind, Executor, Flow, Meter};
+use futures_util::stream::{self, TryStreamExt};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{Counter, alone, executors, in_time, no_thread_is_left, spin, until};
+use tokio::runtime::Builder;
 
 /// Can a map run in parallel over an endless iterator and give its results in order, as they come, never
 /// reading far ahead of whoever takes them? (`rayon#210`, `rayon#1068`)
@@ -214,6 +216,45 @@ fn the_error_goes_where_errors_go() {
     }
     assert_eq!(total("1\n2").unwrap(), 3);
     assert!(total("1\nx").is_err());
+}
+
+/// Can asynchronous and computing steps be mixed, so that neither starves the other: requests on the
+/// user's runtime, so many at a time, and the work on their answers on threads that may be busy?
+/// (`rayon#255`, `rayon#1060`, `futures-rs#2387`, `datafusion#13692`)
+#[test]
+fn futures_run_on_the_users_runtime_and_work_on_ours() {
+    const AT_ONCE: usize = 3;
+    let _alone = alone();
+    for workers in [1, 2, 4] {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("theirs").build();
+        let runtime = Arc::new(runtime.unwrap());
+        let on = Arc::clone(&runtime);
+        let spawn = move |task| drop(on.spawn(task));
+        let (asked, handled) = (Counter::default(), Counter::default());
+        let seen = handled.clone();
+        let request = move |id: u64| {
+            let (asked, handled) = (asked.clone(), handled.clone());
+            async move {
+                assert!(asked.up() < handled.get() + AT_ONCE);
+                tokio::task::yield_now().await;
+                assert_eq!(thread::current().name(), Some("theirs"));
+                Ok::<_, BoxError>(id + 1)
+            }
+        };
+        let ids = stream::iter(0..200u64);
+        let answers = Flow::from_stream(ids).map_async_ordered(AT_ONCE, spawn, request);
+        let worked = answers.inspect(move |_| _ = seen.up()).map(|answer| {
+            assert_ne!(thread::current().name(), Some("theirs"));
+            spin(5);
+            answer * answer
+        });
+        // Nothing of it blocks the thread that awaits the results, which is the runtime's only one.
+        let results = worked.on(Executor::threads(workers)).into_stream();
+        let all = runtime.spawn(results.try_collect::<Vec<u64>>());
+        let all = in_time(move || runtime.block_on(all).unwrap()).unwrap();
+        assert!(all.into_iter().eq((1..=200).map(|x| x * x)));
+    }
+    no_thread_is_left();
 }
 
 /// Grouping by key in parallel: how many accumulators are made, and is each key counted once?
