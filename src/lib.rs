@@ -29,13 +29,15 @@
 //!   [`Producer`]s. With features: `from_par_iter` (`rayon`), `from_stream` (`async`), `from_csv` and
 //!   `from_csv_files` (`csv`), `from_json` and `from_json_files` (`json`).
 //! - Per event: [`map`](Flow::map), [`filter`](Flow::filter), [`flat_map`](Flow::flat_map) and their
-//!   kin; [`map_init`](Flow::map_init) keeps a value per instance.
+//!   kin; [`map_init`](Flow::map_init) keeps a value per instance, [`map_batch`](Flow::map_batch) takes
+//!   a batch at a time, [`through`](Flow::through) a stage of your own.
 //! - Failing events: [`try_map`](Flow::try_map) fails the run, [`attempt`](Flow::attempt) gives `Result`s
 //!   with letters and can [`retry`](Flow::retry); of a flow of `Result`s [`ok_or_fail`](Flow::ok_or_fail),
 //!   [`skip_errors`](Flow::skip_errors) and [`errors_to`](Flow::errors_to) say what becomes of the errors.
 //! - [`partition`](Flow::partition) and [`reduce`](Flow::reduce) keep one accumulator per partition;
 //!   [`key_by`](Flow::key_by), [`key_by_ref`](Flow::key_by_ref) and [`key_each`](Flow::key_each) give a
-//!   [`Keyed`] flow, whose verbs keep one per key.
+//!   [`Keyed`] flow, whose verbs keep one per key. [`rebalance`](Flow::rebalance) shares out the work
+//!   without a key.
 //! - Of all events: [`unique`](Flow::unique), [`group_by`](Flow::group_by), [`sorted`](Flow::sorted),
 //!   [`k_smallest`](Flow::k_smallest) and their kin.
 //! - Order: a flow of one source and per-event operators is [`Sequenced`]. [`ordered`](Flow::ordered)
@@ -57,7 +59,7 @@
 //! - Neighbours: `into_par_iter` (`rayon`); `into_stream`, `map_async` and `map_async_ordered` (`async`).
 //! - Seeing: [`explain`](Flow::explain) gives the [`Plan`], a [`Meter`] the [`Metrics`].
 //! - Coming from `Iterator`, itertools, rayon, futures or Elixir's Flow: [`guide::coming_from`] has the
-//!   call here for the call there.
+//!   calls side by side, [`guide::elixir_flow`] a test for everything that Elixir's Flow can do.
 //! - Who runs it: an [`Executor`], threads or a simulation that replays a run from its seed.
 //!
 //! # What holds
@@ -156,3 +158,6 @@ pub mod windows {
         Triggering, TriggeringOn, WindowKind,
     };
 }
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
