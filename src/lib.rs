@@ -40,6 +40,9 @@
 //!   without a key.
 //! - Of all events: [`unique`](Flow::unique), [`group_by`](Flow::group_by), [`sorted`](Flow::sorted),
 //!   [`k_smallest`](Flow::k_smallest) and their kin.
+//! - Event time: [`timestamps`](Flow::timestamps) gives a [`TimedFlow`]; its [`key_by`](TimedFlow::key_by)
+//!   and [`window`](Keyed::window) fold per key and [`Window`], and a [`Trigger`] says when a [`Pane`] of
+//!   it is given. [`testing`] has what such flows are tested with.
 //! - Order: a flow of one source and per-event operators is [`Sequenced`]. [`ordered`](Flow::ordered)
 //!   keeps the source's order over parallel instances; [`take`](Flow::take), [`scan`](Flow::scan),
 //!   [`chunks`](Flow::chunks) and their kin need it.
@@ -158,6 +161,7 @@ pub mod windows {
         Triggering, TriggeringOn, WindowKind,
     };
 }
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

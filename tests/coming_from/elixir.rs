@@ -1,10 +1,14 @@
 //! What Elixir's Flow has. What was to come out there is written down here.
 
-use crate::page::{Page, any_order, in_order, rows, same};
+use crate::page::{Page, any_order, in_order, rows, same, same_items};
 use flow::{
     BoxError, Collect, Demand, EitherOrBoth, Emitter, Flow, Produced, Producer, ProducerConsumer,
+    Timestamp, Trigger, Window,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Three numbers, made by demand.
 #[derive(Clone)]
@@ -38,7 +42,8 @@ impl ProducerConsumer for MyStage {
 pub(crate) fn rows(page: &mut Page) {
     page.table(
         "Elixir's Flow",
-        "`flow` has the numbers 1 to 6, `pairs` has `(\"a\", 1)`, `(\"b\", 2)`, `(\"a\", 3)`; what came out \
+        "`flow` has the numbers 1 to 6, `pairs` has `(\"a\", 1)`, `(\"b\", 2)`, `(\"a\", 3)`, `timed` \
+         has events of the keys a, a and b at 0, 500 and 2500 ms; what came out \
          is compared with what Flow gives. Processes are tasks here: instances of a stage are made when \
          there is work, and a crash is an error that the terminal returns. More in \
          `docs/elixir-flow.md`.",
@@ -49,6 +54,7 @@ pub(crate) fn rows(page: &mut Page) {
         other = Flow::from_range(5..9u64),
         pairs = Flow::from_vec(vec![("a", 1u64), ("b", 2), ("a", 3)]),
         my_producers = [MyProducer(0)],
+        timed = Flow::from_vec(vec![(0, "a"), (500, "a"), (2_500, "b")]).timestamps(|(at, _)| Timestamp(*at), |w| w.ascending()),
     );
     in_order "Flow.from_enumerable(1..3)" => Flow::from_iter(1..=3u64), [1, 2, 3], "read by a thread of its own where it may wait; `from_range`, `from_vec`, `from_slice` are claimed in parallel";
     any_order "Flow.from_enumerables([1..3, 4..6])" => Flow::from_iters([1..=3u64, 4..=6]), 1..7, "each is read for itself";
@@ -71,7 +77,7 @@ pub(crate) fn rows(page: &mut Page) {
     same "Flow.reduce(flow, fn -> 0 end, &+/2) |> Flow.emit(:state)" => flow.partition().reduce(|| 0, |sum, x| *sum += x).emit_state().sum::<u64>()?, 21, "per partition, also those without events; a reduction is no flow until it says what it emits";
     any_order "Flow.reduce(pairs, fn -> %{} end, count)" => pairs.partition_by(|p| p.0).reduce(BTreeMap::new, |counts, (key, _)| *counts.entry(key).or_insert(0) += 1).emit_items(), [("a", 2), ("b", 1)], "Flow's `:events`; `key_by(..).count()` is faster";
     same "Flow.emit(flow, :nothing)" => flow.partition().reduce(|| (), |(), _| ()).emit_none().count()?, 0, "`run()` keeps nothing, with or without it";
-    any_order "Flow.on_trigger(flow, f)" => flow.partition().stages(1).reduce(|| 0, |sum, x| *sum += x).on_trigger(|sum, pane| Some((pane.partition(), pane.partitions(), *sum))), [(0, 1, 21)], "at the end of the input; windows come later";
+    any_order "Flow.on_trigger(flow, f)" => flow.partition().stages(1).reduce(|| 0, |sum, x| *sum += x).on_trigger(|sum, pane| Some((pane.partition(), pane.partitions(), *sum))), [(0, 1, 21)], "at the end of the input; `window(..).trigger(..)` gives panes before it";
     in_order "Flow.emit_and_reduce(flow, fn -> 0 end, f)" => flow.stages(1).partition().stages(1).reduce_and_emit(|| 0, |sum, x, out| { *sum += x; out.emit(10 * x) }).emit_state(), [10, 20, 30, 40, 50, 60, 21], "";
     any_order "Flow.group_by(pairs, &elem(&1, 0))" => pairs.stages(1).group_by(|p| p.0), [("a", vec![("a", 1), ("a", 3)]), ("b", vec![("b", 2)])], "not reversed";
     any_order "Flow.group_by_key(pairs)" => pairs.stages(1).key_by(|p| p.0).aggregate(|a| a.collect_vec(|p| p.1)), [("a", vec![1, 3]), ("b", vec![2])], "";
@@ -90,7 +96,12 @@ pub(crate) fn rows(page: &mut Page) {
     in_order "Enum.take(flow, 2)" => flow.take(2), [1, 2], "reads little ahead";
     same "stages: 3, max_demand: 100, min_demand: 50" => flow.stages(3).max_demand(100).min_demand(50).count()?, 6, "methods of the stage that they are called on; what cannot be is refused before anything runs";
     in_order "on_init: f" => flow.map_init(|| 10, |ten, x| x + *ten), 11..17, "what is made per instance is at hand; `through` is told the instance's number";
-    none "Flow.window_join(..), Flow.Window", "windows over event time come later";
+    same_items "Flow.Window.fixed(1, :second, &elem(&1, 0))" => timed.key_by(|e| e.1).window(Window::fixed(SECOND)).count().map(|pane| (pane.key, pane.window.start().0, pane.value)).collect::<Vec<_>>()?, [("a", 0, 2), ("b", 2_000, 1)], "per key, `\\|_\\| ()` for one of all; a window without events is none; also `sliding` and `session`";
+    same_items "Flow.Window.count(2)" => flow.stages(1).key_by(|_| ()).window(Window::count(2)).sum(|x| *x).map(|pane| pane.value).collect::<Vec<_>>()?, [3, 7, 11], "no empty one at the end";
+    same_items "Flow.Window.trigger_every(Flow.Window.global(), 4)" => flow.stages(1).key_by(|_| ()).window(Window::global()).trigger(Trigger::every(4)).accumulating().sum(|x| *x).map(|pane| pane.value).collect::<Vec<_>>()?, [10, 21], "keeps the state; `discarding()` resets it";
+    same "Flow.Window.periodic(1, :second)" => flow.key_by(|_| ()).window(Window::by_clock(Window::fixed(SECOND))).count().map(|pane| pane.value).collect::<Vec<_>>()?.iter().sum::<u64>(), 6, "by the clock of the run, virtual in a simulation";
+    same "Flow.Window.allowed_lateness(window, 5, :second)" => timed.key_by(|e| e.1).window(Window::fixed(SECOND)).allowed_lateness(5 * SECOND).accumulating().count().count()?, 2, "in event time; `late_to(f)` gets what is later still";
+    none "Flow.window_join(..)", "windows of two flows come later";
     none "buffer_size: n, buffer_keep: :first", "nothing is buffered beyond demand, so nothing is dropped";
     none "shutdown: n, demand: :accumulate, subscribe_timeout: n", "stages are not started before each other: a run starts as one and ends as one";
     }
