@@ -62,7 +62,7 @@
 //! - Neighbours: `into_par_iter` (`rayon`); `into_stream`, `map_async` and `map_async_ordered` (`async`).
 //! - Seeing: [`explain`](Flow::explain) gives the [`Plan`], a [`Meter`] the [`Metrics`].
 //! - Coming from `Iterator`, itertools, rayon, futures or Elixir's Flow: [`guide::coming_from`] has the
-//!   calls side by side, [`guide::elixir_flow`] a test for everything that Elixir's Flow can do.
+//!   calls side by side, [`guide::elixir_flow`] says what each capability of Elixir's Flow is here.
 //! - Who runs it: an [`Executor`], threads or a simulation that replays a run from its seed.
 //!
 //! # What holds
