@@ -4,7 +4,8 @@
 mod support;
 
 use flow::{
-    BoxError, Demand, Emitter, ErrorKind, Flow, Meter, Produced, Producer, ProducerConsumer,
+    BoxError, Demand, Emitter, ErrorKind, Firing, Flow, Meter, PaneView, Produced, Producer,
+    ProducerConsumer, Span, Timestamp, Trigger, Window,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -34,6 +35,8 @@ fn tests_named(cell: &str) -> Vec<(&str, &str)> {
 
 #[test]
 fn every_row_of_the_page_names_tests_that_exist() {
+    let cases = ["windows", "further"].map(|file| format!("{ROOT}/tests/cases/{file}.cases"));
+    let cases = cases.map(|path| fs::read_to_string(path).unwrap()).concat();
     let page = fs::read_to_string(format!("{ROOT}/docs/elixir-flow.md")).unwrap();
     let rows = rows(&page);
     assert!(rows.len() >= 50, "{} rows", rows.len());
@@ -42,6 +45,10 @@ fn every_row_of_the_page_names_tests_that_exist() {
         let tests = tests_named(row[3]);
         let without = row[3].starts_with("none: ");
         assert!(without || !tests.is_empty(), "no test and no reason: {row:?}");
+        for case in row[3].split("case ").skip(1) {
+            let number = case.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+            assert!(cases.contains(&format!("\ncase {number} ")), "no case {number}: {row:?}");
+        }
         for (file, test) in tests {
             let paths = [format!("{ROOT}/tests/{file}.rs"), format!("{ROOT}/tests/{file}/main.rs")];
             let folder = fs::read_dir(format!("{ROOT}/tests/{file}"));
@@ -298,5 +305,53 @@ fn batches_are_mapped_anywhere() {
         let sums = numbers.map_batch(|batch| [batch.len() as u64, batch.iter().sum()]);
         let all = sums.map(|x| x + 1).map_batch(|batch| batch).map(|x| x - 1);
         assert_eq!(all.sum::<u64>().unwrap(), 500 + (0..1000).step_by(2).sum::<u64>());
+    }
+}
+
+/// Flow loses what a trigger of one's own holds back at the end.
+#[test]
+fn a_trigger_of_ones_own_loses_nothing() {
+    for executor in executors() {
+        let third = |_: &u64, seen: &mut u64, _: &PaneView| {
+            *seen += 1;
+            if seen.is_multiple_of(3) { Firing::Fire } else { Firing::Continue }
+        };
+        let windows = Flow::from_range(1..8u64).stages(1).key_by(|_| ()).window(Window::global());
+        let lists = windows.trigger(Trigger::on(third)).discarding().fold(Vec::new, Vec::push);
+        let lists: Vec<Vec<u64>> = lists.map(|pane| pane.value).on(executor).collect().unwrap();
+        assert_eq!(lists, [vec![1, 2, 3], vec![4, 5, 6], vec![7]]);
+    }
+}
+
+/// Flow fires once more at the end, with what was fired already.
+#[test]
+fn a_trigger_fires_at_its_events_and_the_end_says_nothing_twice() {
+    for executor in executors() {
+        for demand in [1, 5, 4096] {
+            let numbers = Flow::from_range(1..101u64).stages(1).max_demand(demand);
+            let windows = numbers.key_by(|_| ()).window(Window::global());
+            let sums = windows.trigger(Trigger::every(10)).accumulating().sum(|x| *x);
+            let sums: Vec<u64> =
+                sums.map(|pane| pane.value).on(executor.clone()).collect().unwrap();
+            assert_eq!(sums, [55, 210, 465, 820, 1275, 1830, 2485, 3240, 4095, 5050]);
+        }
+    }
+}
+
+/// Flow takes any structure that has its fields; here it is a closure.
+#[test]
+fn windows_may_be_ones_own() {
+    for executor in executors() {
+        // As long as the event says.
+        let own = |event: &(i64, i64), at: Timestamp, windows: &mut Vec<Span>| {
+            windows.push(Span::new(at, Timestamp(at.0 + event.1)));
+        };
+        let timed = Flow::from_vec(vec![(0, 5), (0, 5), (1, 3)])
+            .timestamps(|(at, _)| Timestamp(*at), |w| w.ascending());
+        let panes = timed.key_by(|_| ()).window(Window::assigned(own)).count().on(executor);
+        let panes = panes.map(|pane| (pane.window.start().0, pane.window.end().0, pane.value));
+        let mut panes: Vec<(i64, i64, u64)> = panes.collect().unwrap();
+        panes.sort_unstable();
+        assert_eq!(panes, [(0, 5, 2), (1, 4, 1)]);
     }
 }

@@ -4,6 +4,7 @@ use super::{Firing, PaneView};
 use crate::time::{Timestamp, ticks};
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What fires again and again: a trigger by itself, or the early or late part of one. Made by the
@@ -171,19 +172,25 @@ clocked!(Periodic, "periodic", self, now, now.floor(self.0).plus(self.0), "a per
 
 /// Fires where a closure says so; made by [`Trigger::on`](super::Trigger::on).
 pub struct On<G, S> {
-    decide: G,
+    decide: Arc<G>,
     name: &'static str,
     state: PhantomData<fn() -> S>,
 }
 
 impl<G, S> On<G, S> {
     pub(super) fn new(decide: G) -> Self {
-        On { decide, name: "on", state: PhantomData }
+        On { decide: Arc::new(decide), name: "on", state: PhantomData }
     }
 
     /// The name that panes have as their trigger.
     pub fn named(self, name: &'static str) -> Self {
         On { name, ..self }
+    }
+}
+
+impl<G, S> Clone for On<G, S> {
+    fn clone(&self) -> Self {
+        On { decide: Arc::clone(&self.decide), ..*self }
     }
 }
 
