@@ -212,7 +212,7 @@ impl Model {
     fn tick(&mut self, now: i64) {
         self.now = now;
         loop {
-            let due = |win: &Win| win.due.into_iter().flatten().min();
+            let due = |win: &Win| win.due.into_iter().flatten().min_by_key(|due| due.0);
             let next = (0..self.windows.len())
                 .filter_map(|place| Some((due(&self.windows[place])?, place)))
                 .min_by_key(|(due, place)| (due.0, self.windows[*place].span.start(), *place));
