@@ -5,7 +5,7 @@
 mod support;
 
 use crossbeam_channel::bounded;
-use flow::{BoxError, Collect, ErrorKind, Executor, Flow, Meter};
+use flow::{BoxError, Collect, ErrorKind, Executor, Flow, Meter, Timestamp, Trigger, Window};
 use futures_util::stream::{self, TryStreamExt};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -390,5 +390,34 @@ fn partitions_do_not_depend_on_the_number_of_workers() {
     let alone = partitions(Executor::threads(1));
     for executor in executors() {
         assert_eq!(partitions(executor), alone);
+    }
+}
+
+/// Can a batch also go when some time has passed since its first event, whichever comes first?
+/// (`tokio#4694`, `futures-rs#446`)
+#[test]
+fn batches_by_count_or_time() {
+    use flow::testing::Script;
+    let ms = Duration::from_millis;
+    let events = |script: Script<u64>, range: std::ops::Range<u64>| {
+        range.fold(script, |script, x| script.event(Timestamp(0), x))
+    };
+    for seed in 0..50 {
+        let script = events(Script::new(), 0..7).clock(ms(99));
+        let script = events(script.clock(ms(100)), 7..9).clock(ms(150));
+        let script = events(script, 9..10).clock(ms(500));
+        let batches = Mutex::new(Vec::new());
+        Flow::from_scripts([script])
+            .key_by(|_| ())
+            .window(Window::global())
+            .trigger(Trigger::every(5).or(Trigger::after_delay(ms(100))))
+            .discarding()
+            .fold(Vec::new, |batch, x| batch.push(x))
+            .linger(Duration::ZERO)
+            .on(Executor::simulation(seed))
+            .for_each(|pane| batches.lock().unwrap().push(pane.value))
+            .unwrap();
+        let batches = batches.into_inner().unwrap();
+        assert_eq!(batches, [vec![0, 1, 2, 3, 4], vec![5, 6], vec![7, 8, 9]], "seed {seed}");
     }
 }
