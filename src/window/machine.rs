@@ -10,7 +10,7 @@ use super::aligned::Aligned;
 use super::counted::Counted;
 use super::fold::{Fold, Folding, Merge, Mode};
 use super::kind::{
-    Assigned, ByClock, Count, Fixed, Global, Session, Sliding, SlidingCount, WindowKind,
+    Assigned, ByClock, Count, Fixed, Global, Parted, Session, Sliding, SlidingCount, WindowKind,
 };
 use super::rules::Counters;
 use super::sessions::Sessions;
@@ -61,7 +61,7 @@ pub trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
 }
 
 /// A machine that takes events in parts that were folded elsewhere, see
-/// [`Parted`](super::kind::Parted). Only for triggers that fire once (`fires_once`), and only before
+/// [`Parted`]. Only for triggers that fire once (`fires_once`), and only before
 /// the watermark has passed the end of the part: afterwards events come one by one.
 pub trait TakeParts<K, V, A>: Machine<K, V> {
     /// Folds the accumulator of some events of a key, which are all in the same part. One that is late
@@ -91,6 +91,24 @@ pub trait MergingWindowing<K, F: Merge, R: Triggering, M: Mode<F>>: WindowKind {
 
     /// A machine without state. `lateness` is in ticks.
     fn merging_machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine;
+
+    /// What is folded together before it travels, see [`Parted`]; none where events travel one by
+    /// one.
+    fn part_of(&self, _at: Timestamp) -> Option<Span> {
+        None
+    }
+
+    /// As [`TakeParts::part`], where there are parts.
+    fn take_part(
+        _machine: &mut Self::Machine,
+        _hash: u64,
+        key: K,
+        _part: Span,
+        _events: u32,
+        acc: F::Acc,
+    ) -> Result<(), (K, F::Acc)> {
+        Err((key, acc))
+    }
 }
 
 macro_rules! aligned {
@@ -162,8 +180,6 @@ macro_rules! merging_as_plain {
 }
 
 merging_as_plain!(
-    [] Global,
-    [] Fixed,
     [] Count,
     [] SlidingCount,
     [A] Assigned<A>,
@@ -171,6 +187,48 @@ merging_as_plain!(
     [] ByClock<Fixed>,
     [] ByClock<Sliding>,
 );
+
+macro_rules! parts {
+    () => {
+        fn part_of(&self, at: Timestamp) -> Option<Span> {
+            Some(Parted::part(self, at))
+        }
+
+        #[inline]
+        fn take_part(
+            machine: &mut Self::Machine,
+            hash: u64,
+            key: K,
+            part: Span,
+            events: u32,
+            acc: F::Acc,
+        ) -> Result<(), (K, F::Acc)> {
+            machine.part(hash, key, part, events, acc)
+        }
+    };
+}
+
+macro_rules! merging_in_parts {
+    ($($kind:ty),+) => {$(
+        impl<K, F, R, M> MergingWindowing<K, F, R, M> for $kind
+        where
+            K: Clone + Eq + Send,
+            F: Merge,
+            R: Triggering,
+            M: Mode<F>,
+        {
+            type Machine = Aligned<Self, K, F, R, M>;
+
+            fn merging_machine(self, fold: F, trigger: R, lateness: i64) -> Self::Machine {
+                self.machine(fold, trigger, lateness)
+            }
+
+            parts!();
+        }
+    )+};
+}
+
+merging_in_parts!(Global, Fixed);
 
 impl<K, F, R, M> MergingWindowing<K, F, R, M> for Session
 where
@@ -217,6 +275,8 @@ where
             SlidingMachine::Aligned(Aligned::new(self, fold, trigger, lateness))
         }
     }
+
+    parts!();
 }
 
 /// Sliding windows of a fold that merges: in slices where every window fires once.

@@ -8,6 +8,7 @@ mod map;
 mod ordered;
 mod skewed;
 mod tiny;
+mod windows;
 mod words;
 
 use crate::harness::Compare;
@@ -26,5 +27,7 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(exchange::into_maps()),
         Box::new(handover::workload()),
         Box::new(ordered::workload()),
+        Box::new(windows::fixed()),
+        Box::new(windows::sliding()),
     ]
 }

@@ -25,5 +25,5 @@ mod pre;
 mod summary;
 
 pub use each::{KeyedEach, Keys};
-pub(super) use key::{ByKeyFn, KeyOf, TakeKey};
+pub(super) use key::{ByKeyFn, KeyOf, TakeKey, Visit};
 pub use key::{Key, Keyed};

@@ -1,115 +1,171 @@
 //! How events with times, and watermarks, come to the partitions of keyed windows.
 
 use super::HasTime;
+use super::parts::{Partial, Parts};
+use super::window::Open;
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::ops::exchange::scale;
-use crate::ops::keyed::{KeyOf, TakeKey};
+use crate::ops::keyed::{KeyOf, TakeKey, Visit};
 use crate::runtime::Place;
 use crate::runtime::edge::{Inbox, Outlet};
-use crate::state::RoutingHash;
+use crate::state::{Adaptive, RoutingHash};
 use crate::time::Timestamp;
+use crate::window::Span;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// What a partition gets: an event, or what one of its inputs says about time.
+/// What a partition gets: an event, several in one, or what one of its inputs says about time.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Moment<T> {
+pub(super) enum Moment<T, P> {
     /// An event with its time.
     Event(Timestamp, T),
+    /// Events of one key in one part of time, folded.
+    Part(Span, P),
     /// What the input of this number, of so many, does not fall behind any more.
     Watermark(u32, u32, Timestamp),
     /// The input of this number, of so many, has nothing for now.
     Idle(u32, u32),
 }
 
-/// An event on its way to its key.
-pub(super) type ToKey<S, T> = Moment<(u64, S, T)>;
+/// An event on its way to its key, or a part of the key's accumulator.
+pub(super) type ToKey<S, T, A> = Moment<(u64, S, T), Partial<S, A>>;
+
+/// The inboxes of all partitions.
+type Inboxes<S, T, A> = Arc<[Arc<Inbox<ToKey<S, T, A>>>]>;
 
 /// Makes the sending ends of an exchange by key.
-pub(super) struct ByKeyMake<X: KeyOf<T>, T> {
-    pub(super) inboxes: Arc<[Arc<Inbox<ToKey<X::Stored, T>>>]>,
+pub(super) struct ByKeyMake<X: KeyOf<T>, T, O: Open<X, T, D>, D> {
+    pub(super) inboxes: Inboxes<X::Stored, T, O::Part>,
     pub(super) key: Arc<X>,
     pub(super) hash: RoutingHash,
+    pub(super) key_site: Site,
+    pub(super) open: Arc<O>,
     pub(super) site: Site,
+    pub(super) drive: PhantomData<fn() -> D>,
 }
 
-impl<X: KeyOf<T>, T: Send> Make for ByKeyMake<X, T> {
-    type Kernel = ByKey<X, T>;
+impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Make for ByKeyMake<X, T, O, D> {
+    type Kernel = ByKey<X, T, O, D>;
 
-    fn make(&self, place: &Place) -> ByKey<X, T> {
+    fn make(&self, place: &Place) -> ByKey<X, T, O, D> {
         let outlets = self.inboxes.iter().map(|inbox| Outlet::new(inbox.attach(&place.task)));
         ByKey {
-            outlets: outlets.collect(),
+            outlets: Outlets { all: outlets.collect(), blocked: false },
             batch: self.inboxes.first().map_or(1, |inbox| inbox.options().batch),
             key: Arc::clone(&self.key),
             hash: self.hash,
+            key_site: self.key_site,
+            parts: Parts::new(self.open.part(Timestamp(0)).is_some()),
+            said: None,
+            granularity: self.open.granularity(),
+            open: Arc::clone(&self.open),
             site: self.site,
-            blocked: false,
             input: (place.instance as u32, place.instances as u32),
+            drive: PhantomData,
+        }
+    }
+}
+
+/// The ways to all partitions.
+struct Outlets<S, T, A> {
+    all: Box<[Outlet<ToKey<S, T, A>>]>,
+    /// Some outlet is full and has no credit.
+    blocked: bool,
+}
+
+impl<S, T, A> Outlets<S, T, A> {
+    #[inline(always)]
+    fn send(&mut self, hash: u64, moment: ToKey<S, T, A>) {
+        let to = scale(hash, self.all.len());
+        self.blocked |= !self.all[to].push(moment);
+    }
+
+    fn partials(&mut self) -> impl FnMut(Span, Partial<S, A>) {
+        |part, partial| self.send(partial.0, Moment::Part(part, partial))
+    }
+
+    fn to_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
+        for outlet in &mut self.all {
+            self.blocked |= !outlet.push(moment());
         }
     }
 }
 
 /// One instance's sending end.
-pub(super) struct ByKey<X: KeyOf<T>, T> {
-    outlets: Box<[Outlet<ToKey<X::Stored, T>>]>,
+pub(super) struct ByKey<X: KeyOf<T>, T, O: Open<X, T, D>, D> {
+    outlets: Outlets<X::Stored, T, O::Part>,
     batch: usize,
     key: Arc<X>,
     hash: RoutingHash,
+    key_site: Site,
+    parts: Parts<X::Stored, O::Part>,
+    /// The watermark that was sent last, since the input was idle.
+    said: Option<Timestamp>,
+    /// To which multiples watermarks are rounded down.
+    granularity: i64,
+    open: Arc<O>,
     site: Site,
-    /// Some outlet is full and has no credit.
-    blocked: bool,
     /// Which instance this is, of how many.
     input: (u32, u32),
+    drive: PhantomData<fn() -> D>,
 }
 
-impl<X: KeyOf<T>, T> fmt::Debug for ByKey<X, T> {
+impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> fmt::Debug for ByKey<X, T, O, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ByKey(to {})", self.outlets.len())
+        write!(f, "ByKey(to {})", self.outlets.all.len())
     }
 }
 
-impl<X: KeyOf<T>, T: Send> Kernel for ByKey<X, T> {
+impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
     #[inline]
     fn room(&mut self) -> usize {
-        if self.blocked { 0 } else { self.batch }
+        if self.outlets.blocked { 0 } else { self.batch }
     }
 
     fn resume(&mut self) {
         let mut blocked = false;
-        for outlet in &mut self.outlets {
+        for outlet in &mut self.outlets.all {
             blocked |= !outlet.flush_full();
         }
-        self.blocked = blocked;
+        self.outlets.blocked = blocked;
     }
 
     fn closed(&self) -> bool {
-        self.outlets.iter().all(Outlet::closed)
+        self.outlets.all.iter().all(Outlet::closed)
     }
 
     fn mark(&mut self, mark: Mark) {
         let (input, inputs) = self.input;
-        let moment = |mark| match mark {
-            Mark::Watermark(to) => Some(Moment::Watermark(input, inputs, to)),
-            Mark::Idle => Some(Moment::Idle(input, inputs)),
-            Mark::Claimed { .. } | Mark::Settled => None,
-        };
-        for outlet in &mut self.outlets {
-            if let Some(moment) = moment(mark) {
-                self.blocked |= !outlet.push(moment);
+        match mark {
+            Mark::Watermark(to) => {
+                let to = if self.granularity > 1 { to.floor(self.granularity) } else { to };
+                if self.said.is_some_and(|said| to <= said) {
+                    return;
+                }
+                self.said = Some(to);
+                self.parts.pass(to, self.outlets.partials());
+                self.outlets.to_all(|| Moment::Watermark(input, inputs, to));
             }
+            Mark::Idle => {
+                self.said = None;
+                self.parts.idle(self.outlets.partials());
+                self.outlets.to_all(|| Moment::Idle(input, inputs));
+            }
+            Mark::Claimed { .. } | Mark::Settled => {}
         }
     }
 
     fn quiet(&mut self, now: u64) -> Option<u64> {
-        self.outlets.iter_mut().filter_map(|outlet| outlet.quiet(now)).min()
+        self.outlets.all.iter_mut().filter_map(|outlet| outlet.quiet(now)).min()
     }
 
     fn end(&mut self, _finish: Finish) -> bool {
+        self.parts.leave(Timestamp::MAX, &mut self.outlets.partials());
         let mut through = true;
-        for outlet in &mut self.outlets {
+        for outlet in &mut self.outlets.all {
             through &= outlet.flush();
         }
         through
@@ -117,17 +173,67 @@ impl<X: KeyOf<T>, T: Send> Kernel for ByKey<X, T> {
 
     fn close(self, last: bool) {
         if last {
-            self.outlets.iter().for_each(Outlet::end);
+            self.outlets.all.iter().for_each(Outlet::end);
         }
     }
 }
 
-impl<X: KeyOf<T>, T: Send, E: HasTime<Value = T>> Push<E> for ByKey<X, T> {
+impl<X, T, E, O, D> Push<E> for ByKey<X, T, O, D>
+where
+    X: KeyOf<T>,
+    T: Send,
+    E: HasTime<Value = T>,
+    O: Open<X, T, D>,
+{
     #[inline(always)]
     fn push(&mut self, event: E) {
         let (at, value) = event.split();
-        let (hash, key) = guarded(&self.site, || self.key.visit(&value, self.hash, TakeKey));
-        let to = scale(hash, self.outlets.len());
-        self.blocked |= !self.outlets[to].push(Moment::Event(at, (hash, key, value)));
+        let ByKey { outlets, key, hash, key_site, parts, open, site, .. } = self;
+        if let Some((part, table)) = parts.of(at, |at| open.part(at), outlets.partials()) {
+            let folder = Folder { table, open: &**open, site, event: &value };
+            let evicted = guarded(key_site, || key.visit(&value, *hash, folder));
+            if let Some(partial) = evicted {
+                outlets.send(partial.0, Moment::Part(*part, partial));
+            }
+        } else {
+            let (hash, key) = guarded(key_site, || key.visit(&value, *hash, TakeKey));
+            outlets.send(hash, Moment::Event(at, (hash, key, value)));
+        }
+    }
+}
+
+/// Folds one event once its key is known; gives what had to make room for it.
+struct Folder<'a, X: KeyOf<T>, T, O: Open<X, T, D>, D> {
+    table: &'a mut Adaptive<X::Stored, (u32, O::Part)>,
+    open: &'a O,
+    site: &'a Site,
+    event: &'a T,
+}
+
+impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Visit<X::Stored> for Folder<'_, X, T, O, D> {
+    type Out = Option<Partial<X::Stored, O::Part>>;
+
+    #[inline(always)]
+    fn key<C>(
+        self,
+        hash: u64,
+        key: C,
+        same: impl Fn(&C, &X::Stored) -> bool,
+        store: impl FnOnce(C) -> X::Stored,
+    ) -> Self::Out {
+        let Folder { table, open, site, event } = self;
+        table.fold(
+            hash,
+            key,
+            same,
+            |(events, acc), _| {
+                *events = events.saturating_add(1);
+                guarded(site, || open.add(acc, event));
+            },
+            |key| {
+                let acc = guarded(site, || open.first(event));
+                (store(key), (1, acc))
+            },
+        )
     }
 }

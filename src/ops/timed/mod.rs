@@ -4,6 +4,7 @@ mod carry;
 mod exchange;
 mod idle;
 mod options;
+mod parts;
 mod stamp;
 mod terminals;
 mod watermarks;

@@ -17,8 +17,8 @@ use crate::state::{Aggregates, Aggregator, Count, RoutingHash, Sum};
 use crate::time::{Coalescer, Timestamp, ticks};
 use crate::window::{
     self, Accumulating, AtWatermark, ByClock, Discarding, Each, Fold, Folding, Global, Machine,
-    Merge, MergingWindowing, Mode, Never, Once, Pane, Retracting, SlidingCount, Take, Trigger,
-    Triggering, WindowKind, Windowing, needs_mode,
+    Merge, MergingWindowing, Mode, Never, Once, Pane, Retracting, SlidingCount, Span, Take,
+    Trigger, Triggering, WindowKind, Windowing, needs_mode,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -248,7 +248,8 @@ where
         let fold = Folded { closures: Arc::new((init, f)), acc: PhantomData };
         let Windowed { keyed, window, trigger, lateness, late, site: at, .. } = self;
         let needs = needs_mode(&trigger, lateness);
-        let open = OpenPlain(Opening { window, fold, trigger, lateness, mode: PhantomData });
+        let (in_parts, mode) = (false, PhantomData);
+        let open = OpenPlain(Opening { window, fold, trigger, lateness, in_parts, mode });
         windows::<_, _, _, _, M, _>(keyed, open, late, needs, site, at)
     }
 
@@ -268,7 +269,8 @@ where
                        sliding windows can be folded with `fold`";
             keyed.flow.run.refuse(site, why.to_owned());
         }
-        let open = OpenMerging(Opening { window, fold, trigger, lateness, mode: PhantomData });
+        let (in_parts, mode) = (A::MERGES && trigger.fires_once(), PhantomData);
+        let open = OpenMerging(Opening { window, fold, trigger, lateness, in_parts, mode });
         windows::<_, _, _, _, M, _>(keyed, open, late, needs, site, at)
     }
 }
@@ -411,6 +413,8 @@ pub(super) struct Opening<W, F, R, M> {
     fold: F,
     trigger: R,
     lateness: i64,
+    /// Whether events may be folded in parts before they come together.
+    in_parts: bool,
     mode: PhantomData<fn() -> M>,
 }
 
@@ -418,7 +422,8 @@ impl<W: Clone, F: Clone, R: Clone, M> Clone for Opening<W, F, R, M> {
     fn clone(&self) -> Self {
         let (window, fold, trigger) =
             (self.window.clone(), self.fold.clone(), self.trigger.clone());
-        Opening { window, fold, trigger, lateness: self.lateness, mode: PhantomData }
+        let Opening { lateness, in_parts, mode, .. } = *self;
+        Opening { window, fold, trigger, lateness, in_parts, mode }
     }
 }
 
@@ -436,6 +441,8 @@ pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
     type Out: Send;
     /// The state of all windows.
     type Machine: Machine<X::Stored, Self::Out>;
+    /// What events are folded into before they come together.
+    type Part: Send;
 
     /// Whether it matters what time it is when an event comes.
     const CLOCKED: bool;
@@ -451,6 +458,27 @@ pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
         at: Timestamp,
         event: T,
     ) -> Option<T>;
+
+    /// To which multiples a watermark may be rounded down; 0 if it is not known.
+    fn granularity(&self) -> i64;
+
+    /// The part of time whose events are folded together before they travel; none where they travel
+    /// one by one.
+    fn part(&self, at: Timestamp) -> Option<Span>;
+
+    /// A part's first event of a key.
+    fn first(&self, event: &T) -> Self::Part;
+
+    /// One more.
+    fn add(&self, acc: &mut Self::Part, event: &T);
+
+    /// Gives the windows so many events of a key that are in a part; false where all its windows are
+    /// closed.
+    fn take_part(
+        windows: &mut Self::Machine,
+        part: Span,
+        events: (u64, X::Stored, (u32, Self::Part)),
+    ) -> bool;
 }
 
 /// Events are folded by reference.
@@ -464,7 +492,7 @@ pub struct ByValue;
 impl<X, T, W, F, R, M> Open<X, T, ByRef> for OpenMerging<W, F, R, M>
 where
     X: KeyOf<T>,
-    F: Merge + Clone,
+    F: Merge + Clone + for<'a> Fold<&'a T>,
     R: Triggering + Clone,
     M: Mode<F>,
     W: MergingWindowing<X::Stored, F, R, M> + Clone,
@@ -472,6 +500,7 @@ where
 {
     type Out = F::Out;
     type Machine = W::Machine;
+    type Part = F::Acc;
     const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
 
     fn open(&self) -> W::Machine {
@@ -490,6 +519,33 @@ where
         let late = windows.event(hash, key, at, &event).is_err();
         late.then_some(event)
     }
+
+    fn granularity(&self) -> i64 {
+        self.0.window.granularity(self.0.lateness)
+    }
+
+    fn part(&self, at: Timestamp) -> Option<Span> {
+        if self.0.in_parts { self.0.window.part_of(at) } else { None }
+    }
+
+    #[inline(always)]
+    fn first(&self, event: &T) -> F::Acc {
+        self.0.fold.first(event)
+    }
+
+    #[inline(always)]
+    fn add(&self, acc: &mut F::Acc, event: &T) {
+        self.0.fold.add(acc, event);
+    }
+
+    #[inline(always)]
+    fn take_part(
+        windows: &mut W::Machine,
+        part: Span,
+        (hash, key, (events, acc)): (u64, X::Stored, (u32, F::Acc)),
+    ) -> bool {
+        W::take_part(windows, hash, key, part, events, acc).is_ok()
+    }
 }
 
 impl<X, T, W, F, R, M> Open<X, T, ByValue> for OpenPlain<W, F, R, M>
@@ -503,6 +559,7 @@ where
 {
     type Out = F::Out;
     type Machine = W::Machine;
+    type Part = ();
     const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
 
     fn open(&self) -> W::Machine {
@@ -519,6 +576,22 @@ where
         event: T,
     ) -> Option<T> {
         windows.event(hash, key, at, event).err().map(|(_, event)| event)
+    }
+
+    fn granularity(&self) -> i64 {
+        self.0.window.granularity(self.0.lateness)
+    }
+
+    fn part(&self, _at: Timestamp) -> Option<Span> {
+        None
+    }
+
+    fn first(&self, _event: &T) {}
+
+    fn add(&self, _acc: &mut (), _event: &T) {}
+
+    fn take_part(_: &mut W::Machine, _: Span, _: (u64, X::Stored, (u32, ()))) -> bool {
+        false
     }
 }
 
@@ -617,7 +690,7 @@ where
         Self: 'env,
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
-        let KeyedWindows { up, up_stage, key, hash, key_site, open, late, site, .. } = self;
+        let KeyedWindows { up, up_stage, key, hash, key_site, open, late, site, drive } = self;
         let stage_of = builder.open_partitions(&stage, site);
         let counters = builder.edge_counters();
         let inbox = |task: &TaskRef| {
@@ -625,11 +698,12 @@ where
         };
         let inboxes: Arc<[_]> = stage_of.tasks.iter().map(inbox).collect();
         let partitions = stage_of.tasks.len();
-        let spec = Windows::<X, O, D, Value<N>, L> { open, late, site, types: PhantomData };
+        let shared = Arc::clone(&open);
+        let spec = Windows::<X, O, D, Value<N>, L> { open: shared, late, site, types: PhantomData };
         let make = FusedMake { spec, next: make };
         builder
             .fill(stage_of, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
-        up.build(up_stage, builder, ByKeyMake { inboxes, key, hash, site: key_site });
+        up.build(up_stage, builder, ByKeyMake { inboxes, key, hash, key_site, open, site, drive });
     }
 }
 
@@ -679,7 +753,7 @@ struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
     ready: Option<Pane<X::Stored, O::Out>>,
     /// A watermark whose panes are being given: it goes on behind them.
     passing: Option<Timestamp>,
-    waiting: VecDeque<ToKey<X::Stored, T>>,
+    waiting: VecDeque<ToKey<X::Stored, T, O::Part>>,
     ended: bool,
     /// The time that the windows were told last, in ticks.
     now: u64,
@@ -696,7 +770,7 @@ const TICK: u64 = 1_000_000;
 impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T, L> {
     /// Handles what came. Nothing may be held.
     #[inline(always)]
-    fn handle<K>(&mut self, moment: ToKey<X::Stored, T>, next: &mut K)
+    fn handle<K>(&mut self, moment: ToKey<X::Stored, T, O::Part>, next: &mut K)
     where
         K: Push<Stamped<Pane<X::Out, O::Out>>>,
     {
@@ -712,6 +786,13 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
                 let late = guarded(&self.site, || O::event(machine, hash, key, at, event));
                 if let Some(late) = late {
                     self.late.take(late, &mut self.tally);
+                }
+            }
+            Moment::Part(part, partial) => {
+                let machine = &mut self.machine;
+                let events = u64::from(partial.2.0);
+                if !guarded(&self.site, || O::take_part(machine, part, partial)) {
+                    self.tally.dropped += events;
                 }
             }
             Moment::Watermark(input, inputs, to) => {
@@ -791,7 +872,7 @@ where
     O: Open<X, T, D>,
     L: Late<T>,
 {
-    type In = ToKey<X::Stored, T>;
+    type In = ToKey<X::Stored, T, O::Part>;
     type Out = Stamped<Pane<X::Out, O::Out>>;
 
     #[inline(always)]
