@@ -1,0 +1,142 @@
+//! Windows that fire once are folded before their events come together: nobody can tell, whatever the
+//! keys, the number of open parts and what is late.
+
+mod support;
+
+use flow::testing::Script;
+use flow::{Executor, Flow, Meter, Pane, Timestamp, Timing, Window};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::{Counter, executors};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Out of order by less than `disorder` ms.
+fn events(source: i64, disorder: u64, keys: u64) -> impl Iterator<Item = (i64, u64)> + Send {
+    (0..30_000i64).map(move |i| {
+        let mixed = ((i * 2 + source) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        (i - (mixed % disorder) as i64, (mixed >> 8) % keys)
+    })
+}
+
+#[test]
+fn sums_are_those_of_the_list_of_events() {
+    // More keys than a table holds; more open windows than there are tables.
+    for (disorder, keys, size) in [(50, 3, 1000), (50, 20_000, 5000), (9000, 5, 100)] {
+        for every in [size, size / 5] {
+            let mut want = BTreeMap::new();
+            for (at, key) in events(0, disorder, keys).chain(events(1, disorder, keys)) {
+                let last = at.div_euclid(every) * every;
+                for start in (0..size / every).map(|nth| last - nth * every) {
+                    let sum = want.entry((key, start)).or_insert((0, 0));
+                    *sum = (sum.0 + at, sum.1 + 1);
+                }
+            }
+            for executor in executors() {
+                let millis = |ms: i64| Duration::from_millis(ms as u64);
+                let late = Counter::default();
+                let lost = late.clone();
+                let panes: Vec<Pane<u64, (i64, u64)>> =
+                    Flow::from_iters([0, 1].map(|source| events(source, disorder, keys)))
+                        .timestamps(
+                            |(at, _)| Timestamp(*at),
+                            |w| w.bounded(millis(disorder as i64)),
+                        )
+                        .key_by(|(_, key)| *key)
+                        .window(Window::sliding(millis(size), millis(every)))
+                        .late_to(move |_| _ = lost.up())
+                        .aggregate(|a| (a.sum(|(at, _)| *at), a.count()))
+                        .on(executor)
+                        .collect()
+                        .unwrap();
+                assert_eq!(panes.len(), want.len());
+                let all = panes.into_iter().map(|pane| {
+                    assert_eq!((pane.timing, pane.index, pane.last), (Timing::OnTime, 0, true));
+                    ((pane.key, pane.window.start().0), pane.value)
+                });
+                assert!(all.collect::<BTreeMap<_, _>>() == want && late.get() == 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn few_partials_travel() {
+    let meter = Meter::new();
+    let panes = Flow::from_iters([events(0, 50, 3), events(1, 50, 3)])
+        .timestamps(|(at, _)| Timestamp(*at), |w| w.bounded(Duration::from_millis(50)))
+        .key_by(|(_, key)| *key)
+        .window(Window::fixed(SECOND))
+        .count()
+        .observe(&meter);
+    assert_eq!(panes.count().unwrap(), 31 * 3);
+    let sent = meter.metrics().edges()[0].events_in;
+    // Of 60,000 events: two sources, 31 windows of 3 keys, and their marks to every partition.
+    assert!((93..1000).contains(&sent), "{sent}");
+}
+
+#[test]
+fn late_events_travel_one_by_one() {
+    for seed in 0..100 {
+        let script = Script::new()
+            .event(Timestamp(1), 1)
+            .event(Timestamp(2), 2)
+            .watermark(Timestamp(1500))
+            .event(Timestamp(3), 4)
+            .event(Timestamp(1001), 8)
+            .watermark(Timestamp(2999))
+            .event(Timestamp(4), 16)
+            .watermark(Timestamp(3000))
+            .event(Timestamp(5), 32)
+            .watermark(Timestamp(9000));
+        let (got, late) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let (panes, too_late) = (Arc::clone(&got), Arc::clone(&late));
+        Flow::from_scripts([script])
+            .key_by(|_| ())
+            .window(Window::fixed(SECOND))
+            .allowed_lateness(2 * SECOND)
+            .accumulating()
+            .late_to(move |x| too_late.lock().unwrap().push(x))
+            .sum(|x| *x)
+            .on(Executor::simulation(seed))
+            .for_each(move |pane| {
+                panes.lock().unwrap().push((pane.window.start().0, pane.value, pane.timing));
+            })
+            .unwrap();
+        let want = [
+            (0, 3, Timing::OnTime),
+            (0, 7, Timing::Late),
+            (1000, 8, Timing::OnTime),
+            (0, 23, Timing::Late),
+        ];
+        assert_eq!(*got.lock().unwrap(), want, "seed {seed}");
+        assert_eq!(*late.lock().unwrap(), [32], "seed {seed}");
+    }
+}
+
+#[test]
+fn what_a_source_has_seen_counts_although_it_became_idle() {
+    for seed in 0..100 {
+        let busy = Script::new()
+            .event(Timestamp(1), 1)
+            .watermark(Timestamp(500))
+            .clock(10 * SECOND)
+            .watermark(Timestamp(2000))
+            .clock(20 * SECOND);
+        let quiet = Script::new().event(Timestamp(2), 2).clock(30 * SECOND).event(Timestamp(3), 4);
+        let (got, late) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let (panes, too_late) = (Arc::clone(&got), Arc::clone(&late));
+        Flow::from_scripts([busy, quiet])
+            .idle_after(SECOND)
+            .key_by(|_| ())
+            .window(Window::fixed(SECOND))
+            .late_to(move |x| too_late.lock().unwrap().push(x))
+            .sum(|x| *x)
+            .on(Executor::simulation(seed))
+            .for_each(move |pane| panes.lock().unwrap().push(pane.value))
+            .unwrap();
+        let (panes, late) = (got.lock().unwrap(), late.lock().unwrap());
+        assert_eq!((&panes[..], &late[..]), (&[3][..], &[4][..]), "seed {seed}");
+    }
+}
