@@ -31,7 +31,7 @@
     dead_code,
     unreachable_pub,
     unused_imports,
-    reason = "marks by granules and parts folded before an exchange come next"
+    reason = "what machines count is told by tests only, so far"
 )]
 
 mod aligned;

@@ -48,29 +48,34 @@ impl<S, A> Parts<S, A> {
         part: impl FnOnce(Timestamp) -> Option<Span>,
         send: impl FnMut(Span, Partial<S, A>),
     ) -> Option<&mut (Span, Adaptive<S, (u32, A)>)> {
-        if !self.on || !self.run.contains(at) && !self.locate(part(at), send) {
+        if !self.on || !self.run.contains(at) && !self.locate(at, part, send) {
             return None;
         }
         self.open.get_mut(self.current)
     }
 
     #[cold]
-    fn locate(&mut self, part: Option<Span>, mut send: impl FnMut(Span, Partial<S, A>)) -> bool {
-        let Some(part) = part.filter(|part| part.end() > self.passed) else {
+    fn locate(
+        &mut self,
+        at: Timestamp,
+        part: impl FnOnce(Timestamp) -> Option<Span>,
+        mut send: impl FnMut(Span, Partial<S, A>),
+    ) -> bool {
+        if let Some(known) = self.open.iter().position(|(open, _)| open.contains(at)) {
+            (self.run, self.current) = (self.open[known].0, known);
+            return true;
+        }
+        let Some(part) = part(at).filter(|part| part.end() > self.passed) else {
             return false;
         };
-        let known = self.open.iter().position(|(open, _)| *open == part);
-        self.current = known.unwrap_or_else(|| {
-            if self.open.len() == OPEN
-                && let Some(first) = self.open.iter().map(|(open, _)| open.end()).min()
-            {
-                self.leave(first, &mut send);
-            }
-            let table = self.spare.pop().unwrap_or_else(Adaptive::new);
-            self.open.push((part, table));
-            self.open.len() - 1
-        });
-        self.run = part;
+        if self.open.len() == OPEN
+            && let Some(first) = self.open.iter().map(|(open, _)| open.end()).min()
+        {
+            self.leave(first, &mut send);
+        }
+        (self.run, self.current) = (part, self.open.len());
+        let table = self.spare.pop().unwrap_or_else(Adaptive::new);
+        self.open.push((part, table));
         true
     }
 
