@@ -87,7 +87,7 @@ impl<S, T, A> Outlets<S, T, A> {
         |part, partial| self.send(partial.0, Moment::Part(part, partial))
     }
 
-    fn to_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
+    fn tell_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
         for outlet in &mut self.all {
             self.blocked |= !outlet.push(moment());
         }
@@ -147,12 +147,12 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
                 }
                 self.said = Some(to);
                 self.parts.pass(to, self.outlets.partials());
-                self.outlets.to_all(|| Moment::Watermark(input, inputs, to));
+                self.outlets.tell_all(|| Moment::Watermark(input, inputs, to));
             }
             Mark::Idle => {
                 self.said = None;
                 self.parts.idle(self.outlets.partials());
-                self.outlets.to_all(|| Moment::Idle(input, inputs));
+                self.outlets.tell_all(|| Moment::Idle(input, inputs));
             }
             Mark::Claimed { .. } | Mark::Settled => {}
         }
