@@ -6,3 +6,6 @@ pub mod coming_from {}
 
 #[doc = include_str!("../docs/elixir-flow.md")]
 pub mod elixir_flow {}
+
+#[doc = include_str!("../docs/windows.md")]
+pub mod windows {}

@@ -67,7 +67,7 @@ struct Events {
 fn event(index: u64) -> Event {
     let random = mix(index);
     let delay = ((random >> 32) * DISORDER as u64) >> 32;
-    let key = (random & 0xffff) * KEYS as u64 >> 16;
+    let key = ((random & 0xffff) * KEYS as u64) >> 16;
     let at = (index / EVENTS_PER_MILLISECOND) as i64 - delay as i64;
     Event { at, key: key as u32, value: (random >> 16) as u32 & 0xff }
 }
@@ -101,7 +101,7 @@ struct Total {
 
 impl Total {
     fn checksum(&self) -> u64 {
-        let place = mix(u64::from(self.key) << 32 | self.start as u64 & 0xffff_ffff);
+        let place = mix(u64::from(self.key) << 32 | u64::from(self.start as u32));
         place.wrapping_mul(self.sum << 32 | self.count)
     }
 }
