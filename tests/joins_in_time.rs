@@ -6,6 +6,7 @@ use flow::EitherOrBoth::{self, Both, Left, Right};
 use flow::testing::Script;
 use flow::{ErrorKind, Executor, Flow, Meter, Timestamp, Trigger, Window};
 use proptest::prelude::*;
+use std::ops::Bound;
 use std::time::Duration;
 use support::{Counter, executors};
 
@@ -183,7 +184,13 @@ fn panics_in_either_key_name_it() {
     let good = || events().key_by(|x| *x);
     let bad = || events().key_by(|_| -> i64 { panic!("key") });
     let fixed = Window::fixed(millis(10));
-    for run in [good().window(fixed).join(bad()).run(), bad().window(fixed).join(good()).run()] {
+    let runs = [
+        good().window(fixed).join(bad()).run(),
+        bad().window(fixed).join(good()).run(),
+        good().interval_join(bad(), 0..9).run(),
+        bad().interval_join(good(), 0..9).run(),
+    ];
+    for run in runs {
         let error = run.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Panic);
         assert!(error.to_string().contains("key_by"), "{error}");
@@ -196,14 +203,10 @@ fn intervals_pair_events_in_any_order() {
         let left = Flow::from_scripts([numbers(&[3, 1, 4, 2])]).key_by(|_| ());
         let right = Flow::from_scripts([numbers(&[2, 4, 1, 3])]).key_by(|_| ());
         let rows = if open {
-            let bounds =
-                (std::ops::Bound::Excluded(lower - 1), std::ops::Bound::Excluded(upper + 1));
+            let bounds = (Bound::Excluded(lower - 1), Bound::Excluded(upper + 1));
             left.interval_join(right, bounds)
         } else {
-            left.interval_join(
-                right,
-                (std::ops::Bound::Included(lower), std::ops::Bound::Included(upper)),
-            )
+            left.interval_join(right, (Bound::Included(lower), Bound::Included(upper)))
         };
         sorted(rows.map(|((), l, r)| (l, r)).collect::<Vec<_>>().unwrap())
     };
@@ -219,7 +222,7 @@ fn intervals_pair_events_in_any_order() {
 fn intervals_that_make_no_sense_are_refused() {
     let side = || Flow::from_scripts([numbers(&[1])]).key_by(|_| ());
     let kinds = [
-        side().interval_join(side(), 1..=0).run(),
+        side().interval_join(side(), (Bound::Included(1), Bound::Included(0))).run(),
         side().interval_join(side(), 3..3).run(),
         side().interval_join(side(), ..3).run(),
         side().interval_join(side(), 0..).run(),

@@ -129,7 +129,7 @@ impl<S, T, A> Outlets<S, T, A> {
         |part, partial| self.send(partial.0, Moment::Part(part, partial))
     }
 
-    fn to_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
+    fn send_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
         for outlet in &mut self.all {
             self.blocked |= !outlet.push(moment());
         }
@@ -189,12 +189,12 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
                 }
                 self.said = Some(to);
                 self.parts.pass(to, self.outlets.partials());
-                self.outlets.to_all(|| Moment::Watermark(input, to));
+                self.outlets.send_all(|| Moment::Watermark(input, to));
             }
             Mark::Idle => {
                 self.said = None;
                 self.parts.idle(self.outlets.partials());
-                self.outlets.to_all(|| Moment::Idle(input));
+                self.outlets.send_all(|| Moment::Idle(input));
             }
             Mark::Claimed { .. } | Mark::Settled => {}
         }
