@@ -137,7 +137,8 @@ pub use crate::{
     ops::{
         BoxFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow, Key, Keyed,
         KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction, Retry,
-        Sequenced, Stampable, Stamped, TimedFlow, Watermarking, Watermarks, Windowed,
+        Sequenced, Stampable, Stamped, TimedFlow, TimedPartitions, TimedReduction, Watermarking,
+        Watermarks, Windowed,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{

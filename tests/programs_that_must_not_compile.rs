@@ -31,6 +31,7 @@ fn the_reasons_are_ours() {
         collect_behind_a_bare_reduce: "`emit_state()` emits every accumulator",
         two_reductions: "first say what is emitted of it",
         items_of_a_number: "has no items to emit",
+        session_over_partitions: "depend on how many partitions there are",
         trigger_that_gives_a_number: "`on_trigger` gives `Some(event)` for one",
         key_that_is_a_float: "of a float take `to_bits()`",
         key_without_hash: "`City` cannot be a key",

@@ -61,4 +61,6 @@ pub use reduce::{PaneInfo, Reduction};
 pub use reduce_and_emit::EmittingReduction;
 pub use retry::Retry;
 pub use through::ProducerConsumer;
-pub use timed::{Stamped, TimedFlow, Watermarking, Watermarks, Windowed};
+pub use timed::{
+    Stamped, TimedFlow, TimedPartitions, TimedReduction, Watermarking, Watermarks, Windowed,
+};

@@ -58,7 +58,7 @@ mod properties_tests;
 #[cfg(test)]
 use {aligned::Aligned, sliced::Sliced};
 
-pub use fold::{Accumulating, Discarding, Fold, Folding, Merge, Mode, Once, Retracting};
+pub use fold::{Accumulating, Discarding, Fired, Fold, Folding, Merge, Mode, Once, Retracting};
 pub use kind::{
     Assign, Assigned, Assigner, ByClock, Count, Counts, Deal, Fixed, Global, Parted, Session,
     Sliding, SlidingCount, Window, WindowKind,
@@ -69,6 +69,6 @@ pub use rules::Counters;
 pub(crate) use rules::needs_mode;
 pub use span::Span;
 pub use trigger::{
-    AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, Or, PaneView,
-    Periodic, Trigger, Triggering, TriggeringOn,
+    AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, OnTime, Or,
+    PaneView, Periodic, Trigger, Triggering, TriggeringOn,
 };

@@ -25,5 +25,6 @@ mod pre;
 mod summary;
 
 pub use each::{KeyedEach, Keys};
+pub(super) use join::{Full, Inner, Left, Right, Shape};
 pub(super) use key::{ByKeyFn, KeyOf, TakeKey, Visit};
 pub use key::{Key, Keyed};

@@ -11,11 +11,12 @@ use crate::ops::keyed::{KeyOf, TakeKey, Visit};
 use crate::runtime::Place;
 use crate::runtime::edge::{Inbox, Outlet};
 use crate::state::{Adaptive, RoutingHash};
-use crate::time::Timestamp;
+use crate::time::{Change, Coalescer, Timestamp};
 use crate::window::Span;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a partition gets: an event, several in one, or what one of its inputs says about time.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +25,18 @@ pub(super) enum Moment<T, P> {
     Event(Timestamp, T),
     /// Events of one key in one part of time, folded.
     Part(Span, P),
-    /// What the input of this number, of so many, does not fall behind any more.
-    Watermark(u32, u32, Timestamp),
-    /// The input of this number, of so many, has nothing for now.
-    Idle(u32, u32),
+    /// What an input does not fall behind any more.
+    Watermark(From, Timestamp),
+    /// An input has nothing for now.
+    Idle(From),
+}
+
+/// One of the inputs of a partition: the instance of this number, of so many, of one side.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct From {
+    side: u32,
+    instance: u32,
+    instances: u32,
 }
 
 /// An event on its way to its key, or a part of the key's accumulator.
@@ -36,34 +45,67 @@ pub(super) type ToKey<S, T, A> = Moment<(u64, S, T), Partial<S, A>>;
 /// The inboxes of all partitions.
 type Inboxes<S, T, A> = Arc<[Arc<Inbox<ToKey<S, T, A>>>]>;
 
-/// Makes the sending ends of an exchange by key.
-pub(super) struct ByKeyMake<X: KeyOf<T>, T, O: Open<X, T, D>, D> {
+/// Where the windows are that the sides of an exchange send to.
+pub struct Doors<X: KeyOf<T>, T, O: Open<X, T, D>, D> {
     pub(super) inboxes: Inboxes<X::Stored, T, O::Part>,
+    pub(super) open: Arc<O>,
+    pub(super) site: Site,
+    /// How many sides have not come to their end.
+    pub(super) sides: Arc<AtomicUsize>,
+    pub(super) drive: PhantomData<fn() -> D>,
+}
+
+impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> fmt::Debug for Doors<X, T, O, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Doors({})", self.inboxes.len())
+    }
+}
+
+impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Clone for Doors<X, T, O, D> {
+    fn clone(&self) -> Self {
+        Doors {
+            inboxes: Arc::clone(&self.inboxes),
+            open: Arc::clone(&self.open),
+            site: self.site,
+            sides: Arc::clone(&self.sides),
+            drive: PhantomData,
+        }
+    }
+}
+
+/// Makes the sending ends of one side of an exchange by key.
+pub(super) struct ByKeyMake<X: KeyOf<T>, T, O: Open<X, T, D>, D> {
+    pub(super) to: Doors<X, T, O, D>,
+    /// Which of the sides it is.
+    pub(super) side: u32,
     pub(super) key: Arc<X>,
     pub(super) hash: RoutingHash,
     pub(super) key_site: Site,
-    pub(super) open: Arc<O>,
-    pub(super) site: Site,
-    pub(super) drive: PhantomData<fn() -> D>,
 }
 
 impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Make for ByKeyMake<X, T, O, D> {
     type Kernel = ByKey<X, T, O, D>;
 
     fn make(&self, place: &Place) -> ByKey<X, T, O, D> {
-        let outlets = self.inboxes.iter().map(|inbox| Outlet::new(inbox.attach(&place.task)));
+        let Doors { inboxes, open, site, sides, .. } = &self.to;
+        let outlets = inboxes.iter().map(|inbox| Outlet::new(inbox.attach(&place.task)));
         ByKey {
             outlets: Outlets { all: outlets.collect(), blocked: false },
-            batch: self.inboxes.first().map_or(1, |inbox| inbox.options().batch),
+            batch: inboxes.first().map_or(1, |inbox| inbox.options().batch),
             key: Arc::clone(&self.key),
             hash: self.hash,
             key_site: self.key_site,
-            parts: Parts::new(self.open.part(Timestamp(0)).is_some()),
+            parts: Parts::new(open.part(Timestamp(0)).is_some()),
             said: None,
-            granularity: self.open.granularity(),
-            open: Arc::clone(&self.open),
-            site: self.site,
-            input: (place.instance as u32, place.instances as u32),
+            granularity: open.granularity(),
+            open: Arc::clone(open),
+            site: *site,
+            sides: Arc::clone(sides),
+            input: From {
+                side: self.side,
+                instance: place.instance as u32,
+                instances: place.instances as u32,
+            },
             drive: PhantomData,
         }
     }
@@ -87,7 +129,7 @@ impl<S, T, A> Outlets<S, T, A> {
         |part, partial| self.send(partial.0, Moment::Part(part, partial))
     }
 
-    fn tell_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
+    fn send_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
         for outlet in &mut self.all {
             self.blocked |= !outlet.push(moment());
         }
@@ -108,8 +150,8 @@ pub(super) struct ByKey<X: KeyOf<T>, T, O: Open<X, T, D>, D> {
     granularity: i64,
     open: Arc<O>,
     site: Site,
-    /// Which instance this is, of how many.
-    input: (u32, u32),
+    sides: Arc<AtomicUsize>,
+    input: From,
     drive: PhantomData<fn() -> D>,
 }
 
@@ -138,7 +180,7 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
     }
 
     fn mark(&mut self, mark: Mark) {
-        let (input, inputs) = self.input;
+        let input = self.input;
         match mark {
             Mark::Watermark(to) => {
                 let to = if self.granularity > 1 { to.floor(self.granularity) } else { to };
@@ -147,12 +189,12 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
                 }
                 self.said = Some(to);
                 self.parts.pass(to, self.outlets.partials());
-                self.outlets.tell_all(|| Moment::Watermark(input, inputs, to));
+                self.outlets.send_all(|| Moment::Watermark(input, to));
             }
             Mark::Idle => {
                 self.said = None;
                 self.parts.idle(self.outlets.partials());
-                self.outlets.tell_all(|| Moment::Idle(input, inputs));
+                self.outlets.send_all(|| Moment::Idle(input));
             }
             Mark::Claimed { .. } | Mark::Settled => {}
         }
@@ -172,7 +214,7 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
     }
 
     fn close(self, last: bool) {
-        if last {
+        if last && self.sides.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.outlets.all.iter().for_each(Outlet::end);
         }
     }
@@ -235,5 +277,48 @@ impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Visit<X::Stored> for Folder<'_, X, T, 
                 (store(key), (1, acc))
             },
         )
+    }
+}
+
+/// The watermarks of all inputs of a partition, side by side: how many instances a side has is known
+/// once one of them has said something.
+#[derive(Debug)]
+pub(super) struct Clocks {
+    sides: Vec<Option<Coalescer>>,
+    all: Coalescer,
+}
+
+impl Clocks {
+    pub(super) fn new(sides: usize) -> Self {
+        Clocks { sides: (0..sides).map(|_| None).collect(), all: Coalescer::new(sides) }
+    }
+
+    fn side(&mut self, from: From) -> &mut Coalescer {
+        let side = &mut self.sides[from.side as usize];
+        side.get_or_insert_with(|| Coalescer::new(from.instances as usize))
+    }
+
+    /// An input's watermark.
+    pub(super) fn advance(&mut self, from: From, to: Timestamp) -> Change {
+        let change = self.side(from).advance(from.instance as usize, to);
+        match change {
+            Change { watermark: Some(to), .. } => self.all.advance(from.side as usize, to),
+            Change { idle: Some(false), .. } => self.all.element(from.side as usize),
+            Change { watermark: None, .. } => Change::default(),
+        }
+    }
+
+    /// An input has nothing for now.
+    pub(super) fn idle(&mut self, from: From) -> Change {
+        let change = self.side(from).idle(from.instance as usize);
+        let moved = change.watermark.map(|to| self.all.advance(from.side as usize, to));
+        let moved = moved.and_then(|moved| moved.watermark);
+        match change.idle {
+            Some(true) => {
+                let change = self.all.idle(from.side as usize);
+                Change { watermark: change.watermark.or(moved), idle: change.idle }
+            }
+            _ => Change { watermark: moved, idle: None },
+        }
     }
 }

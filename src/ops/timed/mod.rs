@@ -1,15 +1,21 @@
 //! Flows whose events carry their time: the verbs that keep it, and those that need it.
 
 mod carry;
+mod closing;
 mod exchange;
 mod idle;
+mod inputs;
+mod interval;
+mod join;
 mod options;
+mod partition;
 mod parts;
 mod stamp;
 mod terminals;
 mod watermarks;
 mod window;
 
+pub use partition::{TimedPartitions, TimedReduction};
 use stamp::HasTime;
 pub use stamp::{Stamped, Watermarking};
 pub use watermarks::Watermarks;

@@ -147,7 +147,7 @@ where
     type Operator = Stamping<F, W, T>;
 
     fn start(&self, _place: &Place) -> Self::Operator {
-        Stamping { marks: self.shared.1.start(), spec: self.clone() }
+        Stamping { marks: self.shared.1.start(), spec: self.clone(), ended: false }
     }
 }
 
@@ -155,6 +155,8 @@ where
 pub struct Stamping<F, W: Watermarking<T>, T> {
     marks: W::Marks,
     spec: Stamp<F, W, T>,
+    /// Whether it has said that it has ended, which it is asked for until all is through.
+    ended: bool,
 }
 
 impl<F, W: Watermarking<T>, T> fmt::Debug for Stamping<F, W, T> {
@@ -186,7 +188,8 @@ where
     }
 
     fn end<K: Push<Stamped<T>>>(&mut self, finish: Finish, next: &mut K) -> bool {
-        if finish == Finish::Complete {
+        if finish == Finish::Complete && !self.ended {
+            self.ended = true;
             // A source that has ended holds up no other.
             next.mark(Mark::Watermark(Timestamp::MAX));
         }

@@ -1,8 +1,9 @@
 //! Keyed windows: the verbs that choose them, and the operator that drives their state machines.
 
 use super::carry::Timeless;
-use super::exchange::{ByKeyMake, Moment, ToKey};
-use super::{HasTime, Stamped, Timed, TimedFlow};
+use super::exchange::{Clocks, Doors, Moment, ToKey};
+use super::inputs::{Inputs, One};
+use super::{Stamped, Timed, TimedFlow};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, FusedMake, Make, Mark, Operator, Push, Spec};
@@ -14,7 +15,7 @@ use crate::runtime::edge::{FromInbox, Inbox, Reader};
 use crate::runtime::tally::Tally;
 use crate::runtime::task::TaskRef;
 use crate::state::{Aggregates, Aggregator, Count, RoutingHash, Sum};
-use crate::time::{Coalescer, Timestamp, ticks};
+use crate::time::{Timestamp, ticks};
 use crate::window::{
     self, Accumulating, AtWatermark, ByClock, Discarding, Each, Fold, Folding, Global, Machine,
     Merge, MergingWindowing, Mode, Never, Once, Pane, Retracting, SlidingCount, Span, Take,
@@ -25,6 +26,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::AddAssign;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 impl<N, T> TimedFlow<N>
@@ -109,15 +111,15 @@ impl<W> WithoutTimes for ByClock<W> where ByClock<W>: WindowKind {}
 /// Windows per key: `aggregate`, `fold` and their kin say what is folded in them.
 #[must_use = "windows need a verb such as `count` or `aggregate`, and then a terminal"]
 pub struct Windowed<N, X, W, R = AtWatermark<Never, Each>, M = Once, L = ()> {
-    keyed: Keyed<Timed<N>, X>,
-    window: W,
-    trigger: R,
+    pub(super) keyed: Keyed<Timed<N>, X>,
+    pub(super) window: W,
+    pub(super) trigger: R,
     /// In milliseconds.
-    lateness: i64,
+    pub(super) lateness: i64,
     /// Where late events go.
-    late: L,
-    site: Site,
-    mode: PhantomData<fn() -> M>,
+    pub(super) late: L,
+    pub(super) site: Site,
+    pub(super) mode: PhantomData<fn() -> M>,
 }
 
 impl<N, X, W: fmt::Debug, R, M, L> fmt::Debug for Windowed<N, X, W, R, M, L> {
@@ -181,7 +183,7 @@ impl<N, X, W, R, M, L> Windowed<N, X, W, R, M, L> {
 }
 
 /// The flow of panes that keyed windows become.
-type Panes<N, X, O, D, L> = TimedFlow<KeyedWindows<N, X, O, D, L>>;
+type Panes<N, X, O, D, L> = TimedFlow<KeyedWindows<One<N, X>, O, D, L>>;
 
 impl<N, T, X, W, R, M, L> Windowed<N, X, W, R, M, L>
 where
@@ -275,7 +277,7 @@ where
     }
 }
 
-fn windows<N, X, O, D, M: 'static, L>(
+pub(super) fn windows<N, X, O, D, M: 'static, L>(
     keyed: Keyed<Timed<N>, X>,
     open: O,
     late: L,
@@ -290,8 +292,8 @@ fn windows<N, X, O, D, M: 'static, L>(
         flow.run.refuse(window, why.to_owned());
     }
     TimedFlow(flow.across(|Timed(up), up_stage| {
-        let (open, drive) = (Arc::new(open), PhantomData);
-        Timed(KeyedWindows { up, up_stage, key, hash, key_site, open, late, site, drive })
+        let one = One { up, up_stage, key, hash, site: key_site };
+        Timed(KeyedWindows::new(one, open, late, site))
     }))
 }
 
@@ -353,8 +355,8 @@ where
 
 /// Two closures as a fold of windows.
 pub struct Folded<I, F, A> {
-    closures: Arc<(I, F)>,
-    acc: PhantomData<fn() -> A>,
+    pub(super) closures: Arc<(I, F)>,
+    pub(super) acc: PhantomData<fn() -> A>,
 }
 
 impl<I, F, A> Clone for Folded<I, F, A> {
@@ -409,13 +411,13 @@ where
 /// What every instance opens its windows with.
 #[derive(Debug)]
 pub(super) struct Opening<W, F, R, M> {
-    window: W,
-    fold: F,
-    trigger: R,
-    lateness: i64,
+    pub(super) window: W,
+    pub(super) fold: F,
+    pub(super) trigger: R,
+    pub(super) lateness: i64,
     /// Whether events may be folded in parts before they come together.
-    in_parts: bool,
-    mode: PhantomData<fn() -> M>,
+    pub(super) in_parts: bool,
+    pub(super) mode: PhantomData<fn() -> M>,
 }
 
 impl<W: Clone, F: Clone, R: Clone, M> Clone for Opening<W, F, R, M> {
@@ -433,7 +435,7 @@ pub struct OpenMerging<W, F, R, M>(Opening<W, F, R, M>);
 
 /// Opens windows that never merge.
 #[derive(Debug)]
-pub struct OpenPlain<W, F, R, M>(Opening<W, F, R, M>);
+pub struct OpenPlain<W, F, R, M>(pub(super) Opening<W, F, R, M>);
 
 /// Opens the windows of one instance, for keys of `X` and events `T` that are driven as `D` says.
 pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
@@ -631,26 +633,24 @@ impl<T, F: Fn(T) + Send + Sync> Late<T> for LateTo<F> {
 }
 
 /// A flow whose events are folded in windows per key.
-pub struct KeyedWindows<N, X, O, D, L> {
-    up: N,
-    up_stage: StageOptions,
-    key: Arc<X>,
-    hash: RoutingHash,
-    key_site: Site,
+pub struct KeyedWindows<I, O, D, L> {
+    inputs: I,
     open: Arc<O>,
     late: L,
     site: Site,
     drive: PhantomData<fn() -> D>,
 }
 
-impl<N: Clone, X, O, D, L: Clone> Clone for KeyedWindows<N, X, O, D, L> {
+impl<I, O, D, L> KeyedWindows<I, O, D, L> {
+    pub(super) fn new(inputs: I, open: O, late: L, site: Site) -> Self {
+        KeyedWindows { inputs, open: Arc::new(open), late, site, drive: PhantomData }
+    }
+}
+
+impl<I: Clone, O, D, L: Clone> Clone for KeyedWindows<I, O, D, L> {
     fn clone(&self) -> Self {
         KeyedWindows {
-            up: self.up.clone(),
-            up_stage: self.up_stage.clone(),
-            key: Arc::clone(&self.key),
-            hash: self.hash,
-            key_site: self.key_site,
+            inputs: self.inputs.clone(),
             open: Arc::clone(&self.open),
             late: self.late.clone(),
             site: self.site,
@@ -659,30 +659,24 @@ impl<N: Clone, X, O, D, L: Clone> Clone for KeyedWindows<N, X, O, D, L> {
     }
 }
 
-impl<N, X, O, D, L> fmt::Debug for KeyedWindows<N, X, O, D, L> {
+impl<I, O, D, L> fmt::Debug for KeyedWindows<I, O, D, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyedWindows({})", self.site.operator)
     }
 }
 
-/// The events of a flow whose events have times.
-type Value<N> = <<N as Node>::Item as HasTime>::Value;
-
-impl<N, X, O, D, L> Node for KeyedWindows<N, X, O, D, L>
+impl<I, O, D, L> Node for KeyedWindows<I, O, D, L>
 where
-    N: Node<Item: HasTime>,
-    X: KeyOf<Value<N>>,
-    O: Open<X, Value<N>, D>,
-    L: Late<Value<N>>,
+    I: Inputs,
+    O: Open<I::Key, I::Event, D>,
+    L: Late<I::Event>,
 {
-    type Item = Stamped<Pane<X::Out, O::Out>>;
+    type Item = Stamped<Pane<<I::Key as KeyOf<I::Event>>::Out, O::Out>>;
     type Lending = ByReference;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
         outline.operator(self.site);
-        outline.edge_from(&self.up_stage, "by key", stage.edge());
-        outline.operator(self.key_site);
-        self.up.describe(&self.up_stage, outline);
+        self.inputs.describe(stage, outline);
     }
 
     fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
@@ -690,7 +684,7 @@ where
         Self: 'env,
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
-        let KeyedWindows { up, up_stage, key, hash, key_site, open, late, site, drive } = self;
+        let KeyedWindows { inputs, open, late, site, drive } = self;
         let stage_of = builder.open_partitions(&stage, site);
         let counters = builder.edge_counters();
         let inbox = |task: &TaskRef| {
@@ -698,12 +692,14 @@ where
         };
         let inboxes: Arc<[_]> = stage_of.tasks.iter().map(inbox).collect();
         let partitions = stage_of.tasks.len();
-        let shared = Arc::clone(&open);
-        let spec = Windows::<X, O, D, Value<N>, L> { open: shared, late, site, types: PhantomData };
+        let (shared, types) = (Arc::clone(&open), PhantomData);
+        let sides = I::SIDES;
+        let spec = Windows::<I::Key, O, D, I::Event, L> { open: shared, late, sides, site, types };
         let make = FusedMake { spec, next: make };
         builder
             .fill(stage_of, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
-        up.build(up_stage, builder, ByKeyMake { inboxes, key, hash, key_site, open, site, drive });
+        let sides = Arc::new(AtomicUsize::new(sides));
+        inputs.build(Doors { inboxes, open, site, sides, drive }, builder);
     }
 }
 
@@ -711,6 +707,7 @@ where
 struct Windows<X, O, D, T, L> {
     open: Arc<O>,
     late: L,
+    sides: usize,
     site: Site,
     types: PhantomData<fn(X, T) -> D>,
 }
@@ -729,7 +726,7 @@ where
             machine: self.open.open(),
             late: self.late.clone(),
             tally: Tally::new(place),
-            inputs: None,
+            clocks: Clocks::new(self.sides),
             ready: None,
             passing: None,
             waiting: VecDeque::new(),
@@ -748,8 +745,8 @@ struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
     machine: O::Machine,
     late: L,
     tally: Tally,
-    /// The watermarks of all inputs, once one has said how many there are.
-    inputs: Option<Coalescer>,
+    /// The watermarks of all inputs.
+    clocks: Clocks,
     ready: Option<Pane<X::Stored, O::Out>>,
     /// A watermark whose panes are being given: it goes on behind them.
     passing: Option<Timestamp>,
@@ -795,14 +792,12 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
                     self.tally.dropped += events;
                 }
             }
-            Moment::Watermark(input, inputs, to) => {
-                let all = self.inputs.get_or_insert_with(|| Coalescer::new(inputs as usize));
-                let change = all.advance(input as usize, to);
+            Moment::Watermark(from, to) => {
+                let change = self.clocks.advance(from, to);
                 self.advance(change.watermark);
             }
-            Moment::Idle(input, inputs) => {
-                let all = self.inputs.get_or_insert_with(|| Coalescer::new(inputs as usize));
-                let change = all.idle(input as usize);
+            Moment::Idle(from) => {
+                let change = self.clocks.idle(from);
                 self.advance(change.watermark);
                 if change.idle == Some(true) {
                     next.mark(Mark::Idle);

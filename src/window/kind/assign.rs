@@ -12,6 +12,9 @@ pub trait WindowKind: Send + Sync {
     /// Whether accumulators of two windows, or of two parts of one, become one.
     const MERGES: bool = false;
 
+    /// Whether there is one window, which everything is in.
+    const WHOLE: bool = false;
+
     /// What is wrong with them.
     fn invalid(&self) -> Option<String>;
 
@@ -87,6 +90,8 @@ fn gcd(one: i64, other: i64) -> i64 {
 }
 
 impl WindowKind for Global {
+    const WHOLE: bool = true;
+
     fn invalid(&self) -> Option<String> {
         None
     }
@@ -222,6 +227,7 @@ counts!(SlidingCount, every);
 impl<W: WindowKind> WindowKind for ByClock<W> {
     const BY_CLOCK: bool = true;
     const MERGES: bool = W::MERGES;
+    const WHOLE: bool = W::WHOLE;
 
     fn invalid(&self) -> Option<String> {
         self.0.invalid()

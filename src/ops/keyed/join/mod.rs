@@ -17,7 +17,8 @@ use super::key::{KeyOf, Keyed};
 use crate::error::Site;
 use crate::ops::{Flow, Node};
 use node::{Join, KeyedInput};
-use pairs::{Exists, Full, Inner, Left, LeftHeld, Pairs, Right, RightHeld, With};
+use pairs::{Exists, LeftHeld, Pairs, RightHeld, With};
+pub(in crate::ops) use pairs::{Full, Inner, Left, Right, Shape};
 use std::marker::PhantomData;
 use std::sync::Arc;
 

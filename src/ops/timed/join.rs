@@ -1,0 +1,320 @@
+//! Joins in windows: events of two flows that have the same key and are in the same window.
+//!
+//! Both sides come to one window per key as events of two kinds, and the fold keeps a list of each. A
+//! firing gives the pairs that are new since the one before; a row without a match is known only when
+//! the window closes.
+
+use super::carry::Carry;
+use super::closing::Closing;
+use super::inputs::{EitherKey, Two, Value};
+use super::window::{ByValue, KeyedWindows, Open, OpenPlain, Opening, Windowed};
+use super::{Stamped, Timed, TimedFlow};
+use crate::error::Site;
+use crate::ops::Node;
+use crate::ops::flat_map::FlatMap;
+use crate::ops::keyed::{Full, Inner, KeyOf, Keyed, Left, Right, Shape};
+use crate::ops::node::Then;
+use crate::window::{Fired, Fold, Folding, Mode, Once, Pane, Triggering, WindowKind};
+use itertools::Either;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// What a join in windows finds, before it has its shape.
+type Joined<N, X, M, Y, W, R> =
+    KeyedWindows<Two<N, X, M, Y>, OpenJoin<W, Value<N>, Value<M>, R>, ByValue, ()>;
+/// Opens the windows of a join.
+type OpenJoin<W, L, R, G> = OpenPlain<W, Lists<L, R>, Closing<G>, Pairing>;
+/// The rows of a pane.
+type PaneRows<K, L, R, Z> =
+    FlatMap<fn(Pane<K, Found<L, R>>) -> Rows<K, L, R, Z>, Pane<K, Found<L, R>>, Rows<K, L, R, Z>>;
+/// A join in windows, in the shape `Z`.
+type WindowJoin<N, X, M, Y, W, R, Z> = TimedFlow<
+    Then<
+        Joined<N, X, M, Y, W, R>,
+        Carry<PaneRows<<X as KeyOf<Value<N>>>::Out, Value<N>, Value<M>, Z>>,
+    >,
+>;
+
+macro_rules! joins {
+    ($($(#[$doc:meta])* $join:ident: $shape:ident),+ $(,)?) => {
+        impl<N, A, X, W, R> Windowed<N, X, W, R, Once, ()>
+        where
+            N: Node<Item = Stamped<A>>,
+            A: Clone + Send,
+            X: KeyOf<A, Out: Clone>,
+            W: WindowKind + Clone,
+            R: Triggering + Clone,
+        {
+            $(
+                $(#[$doc])*
+                #[track_caller]
+                pub fn $join<M, B, Y>(
+                    self,
+                    right: Keyed<Timed<M>, Y>,
+                ) -> WindowJoin<N, X, M, Y, W, R, $shape>
+                where
+                    M: Node<Item = Stamped<B>>,
+                    B: Clone + Send,
+                    Y: KeyOf<B, Stored = X::Stored>,
+                    $shape: Shape<X::Out, A, B>,
+                    OpenJoin<W, A, B, R>:
+                        Open<EitherKey<X, Y>, Either<A, B>, ByValue, Out = Found<A, B>>,
+                {
+                    self.joined(right, Site::here(stringify!($join)))
+                }
+            )+
+        }
+    };
+}
+
+joins! {
+    /// Joins with another keyed flow whose events have times: `(key, left, right)` for every two
+    /// events that have the same key and are in the same window, with the last timestamp of the
+    /// window as its time.
+    ///
+    /// Pairs come when the window fires, each once (in windows that overlap once per window). Which
+    /// events are late is judged by the least watermark of both sides; they are dropped and counted.
+    /// Both sides are held until their window closes, and cloned for every pair. An early
+    /// [`trigger`](Self::trigger), or [`allowed_lateness`](Self::allowed_lateness), needs no mode:
+    /// every firing gives the pairs that are new. Sessions cannot be joined in.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let shown = Flow::from_vec(vec![(100, "ad1"), (1500, "ad2")])
+    ///     .timestamps(|(at, _)| Timestamp(*at), |w| w.ascending());
+    /// let clicked = Flow::from_vec(vec![(300, "ad1"), (400, "ad2")])
+    ///     .timestamps(|(at, _)| Timestamp(*at), |w| w.ascending());
+    /// let same_second: Vec<&str> = shown
+    ///     .key_by(|(_, ad)| *ad)
+    ///     .window(Window::fixed(Duration::from_secs(1)))
+    ///     .join(clicked.key_by(|(_, ad)| *ad))
+    ///     .map(|(ad, _shown, _clicked)| ad)
+    ///     .collect()?;
+    /// assert_eq!(same_second, ["ad1"]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    join: Inner,
+    /// As [`join`](Self::join), and `(key, left, None)` for every event of this flow whose window has
+    /// none of the other, once, when it closes.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let left = Flow::from_vec(vec![1, 12]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let right = Flow::from_vec(vec![2]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let tens = left.key_by(|_| ()).window(Window::fixed(Duration::from_millis(10)));
+    /// let rows: Vec<_> = tens.left_join(right.key_by(|_| ())).collect()?;
+    /// assert_eq!(rows, [((), 1, Some(2)), ((), 12, None)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    left_join: Left,
+    /// As [`join`](Self::join), with `Some(left)`, and `(key, None, right)` for every event of the
+    /// other flow whose window has none of this one, once, when it closes.
+    right_join: Right,
+    /// As [`join`](Self::join), with what either side has: `(key, Both(left, right))`, and
+    /// `(key, Left(left))` or `(key, Right(right))` for what has no match when its window closes.
+    full_join: Full,
+}
+
+impl<N, A, X, W, G> Windowed<N, X, W, G, Once, ()>
+where
+    N: Node<Item = Stamped<A>>,
+    A: Clone + Send,
+    X: KeyOf<A, Out: Clone>,
+    W: WindowKind + Clone,
+    G: Triggering + Clone,
+{
+    fn joined<M, B, Y, Z>(
+        self,
+        right: Keyed<Timed<M>, Y>,
+        site: Site,
+    ) -> WindowJoin<N, X, M, Y, W, G, Z>
+    where
+        M: Node<Item = Stamped<B>>,
+        B: Clone + Send,
+        Y: KeyOf<B, Stored = X::Stored>,
+        Z: Shape<X::Out, A, B>,
+        OpenJoin<W, A, B, G>: Open<EitherKey<X, Y>, Either<A, B>, ByValue, Out = Found<A, B>>,
+    {
+        let Windowed { keyed, window, trigger, lateness, .. } = self;
+        // What has no match is known only when the window closes.
+        let trigger = Closing { trigger, always: Z::LEFTS || Z::RIGHTS };
+        let (fold, in_parts, mode) = (Lists(PhantomData), false, PhantomData);
+        let open = OpenPlain(Opening { window, fold, trigger, lateness, in_parts, mode });
+        let joined = Two::before(keyed, right, |two| KeyedWindows::new(two, open, (), site));
+        let rows: fn(Pane<X::Out, Found<A, B>>) -> Rows<X::Out, A, B, Z> = Rows::of;
+        joined.carry(site, FlatMap::new(site, rows))
+    }
+}
+
+/// Keeps the events of both sides.
+pub struct Lists<L, R>(PhantomData<fn(L, R)>);
+
+impl<L, R> Clone for Lists<L, R> {
+    fn clone(&self) -> Self {
+        Lists(PhantomData)
+    }
+}
+
+impl<L, R> fmt::Debug for Lists<L, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lists")
+    }
+}
+
+/// The events of one key and window, and how many of them are paired with each other.
+#[derive(Clone, Debug)]
+pub struct Sides<L, R> {
+    left: Vec<L>,
+    right: Vec<R>,
+    paired: (usize, usize),
+}
+
+impl<L: Send, R: Send> Folding for Lists<L, R> {
+    type Acc = Sides<L, R>;
+    type Out = Found<L, R>;
+
+    fn finish(&self, acc: Sides<L, R>) -> Found<L, R> {
+        let Sides { left, right, paired: (lefts, rights) } = acc;
+        let old = (lefts, rights);
+        Found { left, right, old }
+    }
+}
+
+impl<L: Send, R: Send> Fold<Either<L, R>> for Lists<L, R> {
+    #[inline]
+    fn first(&self, event: Either<L, R>) -> Sides<L, R> {
+        let mut sides = Sides { left: Vec::new(), right: Vec::new(), paired: (0, 0) };
+        self.add(&mut sides, event);
+        sides
+    }
+
+    #[inline]
+    fn add(&self, sides: &mut Sides<L, R>, event: Either<L, R>) {
+        match event {
+            Either::Left(left) => sides.left.push(left),
+            Either::Right(right) => sides.right.push(right),
+        }
+    }
+}
+
+/// How the panes of a join relate: each has the pairs that none before it had, the last one also what
+/// has no match.
+#[derive(Clone, Copy, Debug)]
+pub struct Pairing;
+
+impl<L: Clone + Send, R: Clone + Send> Mode<Lists<L, R>> for Pairing {
+    type Held = Sides<L, R>;
+
+    fn hold(acc: Sides<L, R>) -> Sides<L, R> {
+        acc
+    }
+
+    #[inline]
+    fn acc(held: &mut Sides<L, R>) -> Option<&mut Sides<L, R>> {
+        Some(held)
+    }
+
+    fn refill(held: &mut Sides<L, R>, acc: Sides<L, R>) {
+        *held = acc;
+    }
+
+    fn merge(_fold: &Lists<L, R>, into: &mut Sides<L, R>, from: Sides<L, R>) {
+        into.left.extend(from.left);
+        into.right.extend(from.right);
+    }
+
+    fn fire(_fold: &Lists<L, R>, held: &mut Sides<L, R>) -> Fired<Found<L, R>> {
+        let (lefts, rights) = held.paired;
+        held.paired = (held.left.len(), held.right.len());
+        let found =
+            if held.left.is_empty() || held.right.is_empty() || held.paired == (lefts, rights) {
+                None
+            } else if held.paired.0 == lefts {
+                // Only right events are new: the old ones need not be copied.
+                let (left, right) = (held.left.clone(), held.right[rights..].to_vec());
+                Some(Found { left, right, old: (lefts, 0) })
+            } else if held.paired.1 == rights {
+                let (left, right) = (held.left[lefts..].to_vec(), held.right.clone());
+                Some(Found { left, right, old: (0, rights) })
+            } else {
+                let (left, right) = (held.left.clone(), held.right.clone());
+                Some(Found { left, right, old: (lefts, rights) })
+            };
+        Fired { retract: None, insert: found }
+    }
+
+    fn last(fold: &Lists<L, R>, held: Sides<L, R>) -> Fired<Found<L, R>> {
+        Fired { retract: None, insert: Some(fold.finish(held)) }
+    }
+}
+
+/// What a window has found: all pairs of both lists, without those of the first `old` of each. Where
+/// one list is empty, the other has no match.
+#[derive(Debug)]
+pub struct Found<L, R> {
+    left: Vec<L>,
+    right: Vec<R>,
+    old: (usize, usize),
+}
+
+/// The rows of what was found, made one by one.
+pub struct Rows<K, L, R, Z> {
+    key: K,
+    found: Found<L, R>,
+    at: usize,
+    rights: Range<usize>,
+    shape: PhantomData<fn() -> Z>,
+}
+
+impl<K, L, R, Z> fmt::Debug for Rows<K, L, R, Z> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rows")
+    }
+}
+
+impl<K, L, R, Z> Rows<K, L, R, Z> {
+    fn of(pane: Pane<K, Found<L, R>>) -> Self {
+        let Pane { key, value: found, .. } = pane;
+        let mut rows = Rows { key, found, at: 0, rights: 0..0, shape: PhantomData };
+        rows.rights = rows.new_rights();
+        rows
+    }
+
+    /// The right events that the left one at hand has not been paired with.
+    fn new_rights(&self) -> Range<usize> {
+        let Found { right, old: (lefts, rights), .. } = &self.found;
+        let from = if self.at < *lefts { *rights } else { 0 };
+        from..right.len()
+    }
+}
+
+impl<K: Clone, L: Clone, R: Clone, Z: Shape<K, L, R>> Iterator for Rows<K, L, R, Z> {
+    type Item = Z::Out;
+
+    fn next(&mut self) -> Option<Z::Out> {
+        if self.found.left.is_empty() {
+            let right = self.found.right.get(self.at)?;
+            self.at += 1;
+            return Z::right(self.key.clone(), right.clone());
+        }
+        if self.found.right.is_empty() {
+            let left = self.found.left.get(self.at)?;
+            self.at += 1;
+            return Z::left(self.key.clone(), left.clone());
+        }
+        loop {
+            let left = self.found.left.get(self.at)?;
+            if let Some(nth) = self.rights.next() {
+                let right = self.found.right[nth].clone();
+                return Some(Z::pair(self.key.clone(), left.clone(), right));
+            }
+            self.at += 1;
+            self.rights = self.new_rights();
+        }
+    }
+}
