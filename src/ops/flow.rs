@@ -9,7 +9,9 @@ use std::fmt;
 /// A lazy description of a dataflow: sources, operators, and what becomes of the results.
 ///
 /// Nothing happens until a terminal (`collect`, `for_each`, `run`, …) compiles the flow into stages
-/// and runs them. Where its source can be read again, a flow can be cloned and run again.
+/// and runs them. Where its source can be read again and the closures of `map`, `filter` and the other
+/// stateless operators are `Clone`, which they are if what they capture is, a flow can be cloned and
+/// run again.
 ///
 /// ```
 /// use flow::Flow;

@@ -1,6 +1,7 @@
 //! `map`, `filter`, `filter_map`, `inspect`, `map_init`: one event in, at most one out.
 
 use super::Flow;
+use super::each::{Call, Each, each};
 use super::node::{KeepsOrder, Node, Then};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
@@ -21,12 +22,12 @@ impl<N: Node> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn map<U, F>(self, f: F) -> Flow<Then<N, PerEvent<MapWith<F>, N::Item, U>>>
+    pub fn map<U, F>(self, f: F) -> Flow<Each<N, MapWith<F>, U>>
     where
         U: Send,
         F: Fn(N::Item) -> U + Send + Sync,
     {
-        self.per_event(Site::here("map"), MapWith(f))
+        each!(self, MapWith { f, site: Site::here("map") })
     }
 
     /// Keeps the events for which `f` is true.
@@ -39,11 +40,11 @@ impl<N: Node> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn filter<F>(self, f: F) -> Flow<Then<N, PerEvent<FilterWith<F>, N::Item, N::Item>>>
+    pub fn filter<F>(self, f: F) -> Flow<Each<N, FilterWith<F>, N::Item>>
     where
         F: Fn(&N::Item) -> bool + Send + Sync,
     {
-        self.per_event(Site::here("filter"), FilterWith(f))
+        each!(self, FilterWith { f, site: Site::here("filter") })
     }
 
     /// Turns every event into another, or drops it.
@@ -56,12 +57,12 @@ impl<N: Node> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn filter_map<U, F>(self, f: F) -> Flow<Then<N, PerEvent<FilterMapWith<F>, N::Item, U>>>
+    pub fn filter_map<U, F>(self, f: F) -> Flow<Each<N, FilterMapWith<F>, U>>
     where
         U: Send,
         F: Fn(N::Item) -> Option<U> + Send + Sync,
     {
-        self.per_event(Site::here("filter_map"), FilterMapWith(f))
+        each!(self, FilterMapWith { f, site: Site::here("filter_map") })
     }
 
     /// Looks at every event as it passes.
@@ -74,11 +75,11 @@ impl<N: Node> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn inspect<F>(self, f: F) -> Flow<Then<N, PerEvent<InspectWith<F>, N::Item, N::Item>>>
+    pub fn inspect<F>(self, f: F) -> Flow<Each<N, InspectWith<F>, N::Item>>
     where
         F: Fn(&N::Item) + Send + Sync,
     {
-        self.per_event(Site::here("inspect"), InspectWith(f))
+        each!(self, InspectWith { f, site: Site::here("inspect") })
     }
 
     /// Turns every event into another with a value that each instance of the stage makes once: a
@@ -109,176 +110,91 @@ impl<N: Node> Flow<N> {
         let site = Site::here("map_init");
         self.then(site, MapInit { shared: Arc::new((init, f)), site, types: PhantomData })
     }
-
-    pub(crate) fn per_event<C, U>(
-        self,
-        site: Site,
-        call: C,
-    ) -> Flow<Then<N, PerEvent<C, N::Item, U>>>
-    where
-        U: Send,
-        C: Call<N::Item, Out = U>,
-    {
-        // Written out, as in `then`: most operators of most flows come through here.
-        let spec = PerEvent { call: Arc::new(call), site, types: PhantomData };
-        let Flow { node: up, stage, run } = self;
-        Flow { node: Then { up, spec, site }, stage, run }
-    }
-}
-
-/// What a stateless operator does with one event.
-pub trait Call<T>: Send + Sync {
-    /// What comes out.
-    type Out;
-
-    /// Whether something comes out for every event.
-    const ONE_TO_ONE: bool = false;
-
-    /// Calls the user's closure in the operator's name; gives what comes of it, if anything does.
-    fn call(&self, site: &Site, event: T) -> Option<Self::Out>;
-
-    /// The same for as many events as an iterator gives.
-    fn call_all<I: Iterator<Item = T>>(
-        &self,
-        site: &Site,
-        events: I,
-    ) -> impl Iterator<Item = Self::Out>;
-}
-
-/// A stateless operator: the plan's form and the instances' form in one.
-pub struct PerEvent<C, T, U> {
-    call: Arc<C>,
-    site: Site,
-    types: PhantomData<fn(T) -> U>,
-}
-
-impl<C, T, U> PerEvent<C, T, U> {
-    pub(super) fn new(site: Site, call: C) -> Self {
-        PerEvent { call: Arc::new(call), site, types: PhantomData }
-    }
-}
-
-impl<C, T, U> Clone for PerEvent<C, T, U> {
-    fn clone(&self) -> Self {
-        PerEvent { call: Arc::clone(&self.call), site: self.site, types: PhantomData }
-    }
-}
-
-impl<C, T, U> fmt::Debug for PerEvent<C, T, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.site.operator)
-    }
-}
-
-impl<C, T, U> KeepsOrder for PerEvent<C, T, U> {}
-
-impl<C: Call<T, Out = U>, T, U> Spec for PerEvent<C, T, U> {
-    type Operator = Self;
-    const ONE_TO_ONE: bool = C::ONE_TO_ONE;
-
-    fn start(&self, _place: &Place) -> Self {
-        self.clone()
-    }
-}
-
-impl<C: Call<T, Out = U>, T, U> Operator for PerEvent<C, T, U> {
-    type In = T;
-    type Out = U;
-    const ONLY_PUSHES: bool = true;
-
-    #[inline(always)]
-    fn push<K: Push<U>>(&mut self, event: T, next: &mut K) {
-        if let Some(event) = self.call.call(&self.site, event) {
-            next.push(event);
-        }
-    }
-
-    #[inline(always)]
-    fn push_all<I, K>(&mut self, events: I, next: &mut K)
-    where
-        I: Iterator<Item = T>,
-        K: Push<U>,
-    {
-        let PerEvent { call, site, .. } = self;
-        next.push_all(call.call_all(site, events));
-    }
 }
 
 /// `map`'s closure.
-#[derive(Debug)]
-pub struct MapWith<F>(pub(crate) F);
+#[derive(Clone, Debug)]
+pub struct MapWith<F> {
+    pub(crate) f: F,
+    pub(crate) site: Site,
+}
 
 impl<T, U, F: Fn(T) -> U + Send + Sync> Call<T> for MapWith<F> {
     type Out = U;
     const ONE_TO_ONE: bool = true;
 
-    #[inline(always)]
-    fn call(&self, site: &Site, event: T) -> Option<U> {
-        Some(guarded(site, || (self.0)(event)))
+    fn site(&self) -> Site {
+        self.site
     }
 
     #[inline(always)]
-    fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = U> {
-        events.map(|event| guarded(site, || (self.0)(event)))
+    fn call(&self, event: T) -> Option<U> {
+        Some(guarded(&self.site, || (self.f)(event)))
     }
 }
 
 /// `filter`'s closure.
-#[derive(Debug)]
-pub struct FilterWith<F>(pub(crate) F);
+#[derive(Clone, Debug)]
+pub struct FilterWith<F> {
+    pub(crate) f: F,
+    pub(crate) site: Site,
+}
 
 impl<T, F: Fn(&T) -> bool + Send + Sync> Call<T> for FilterWith<F> {
     type Out = T;
 
-    #[inline(always)]
-    fn call(&self, site: &Site, event: T) -> Option<T> {
-        guarded(site, || {
-            // An event that is dropped here may panic in the operator's name, too.
-            if (self.0)(&event) { Some(event) } else { None }
-        })
+    fn site(&self) -> Site {
+        self.site
     }
 
     #[inline(always)]
-    fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = T> {
-        events.filter_map(|event| self.call(site, event))
+    fn call(&self, event: T) -> Option<T> {
+        guarded(&self.site, || {
+            // An event that is dropped here may panic in the operator's name, too.
+            if (self.f)(&event) { Some(event) } else { None }
+        })
     }
 }
 
 /// `filter_map`'s closure.
-#[derive(Debug)]
-pub struct FilterMapWith<F>(pub(crate) F);
+#[derive(Clone, Debug)]
+pub struct FilterMapWith<F> {
+    pub(crate) f: F,
+    pub(crate) site: Site,
+}
 
 impl<T, U, F: Fn(T) -> Option<U> + Send + Sync> Call<T> for FilterMapWith<F> {
     type Out = U;
 
-    #[inline(always)]
-    fn call(&self, site: &Site, event: T) -> Option<U> {
-        guarded(site, || (self.0)(event))
+    fn site(&self) -> Site {
+        self.site
     }
 
     #[inline(always)]
-    fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = U> {
-        events.filter_map(|event| guarded(site, || (self.0)(event)))
+    fn call(&self, event: T) -> Option<U> {
+        guarded(&self.site, || (self.f)(event))
     }
 }
 
 /// `inspect`'s closure.
-#[derive(Debug)]
-pub struct InspectWith<F>(pub(crate) F);
+#[derive(Clone, Debug)]
+pub struct InspectWith<F> {
+    pub(crate) f: F,
+    pub(crate) site: Site,
+}
 
 impl<T, F: Fn(&T) + Send + Sync> Call<T> for InspectWith<F> {
     type Out = T;
     const ONE_TO_ONE: bool = true;
 
-    #[inline(always)]
-    fn call(&self, site: &Site, event: T) -> Option<T> {
-        guarded(site, || (self.0)(&event));
-        Some(event)
+    fn site(&self) -> Site {
+        self.site
     }
 
     #[inline(always)]
-    fn call_all<I: Iterator<Item = T>>(&self, site: &Site, events: I) -> impl Iterator<Item = T> {
-        events.inspect(|event| guarded(site, || (self.0)(event)))
+    fn call(&self, event: T) -> Option<T> {
+        guarded(&self.site, || (self.f)(&event));
+        Some(event)
     }
 }
 

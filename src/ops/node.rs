@@ -1,5 +1,6 @@
 //! Nodes: what a flow is made of before a terminal compiles it.
 
+use super::each::{Call, PerEvent};
 use crate::error::Site;
 use crate::kernel::Finish;
 use crate::kernel::{FusedMake, Kernel, Make, Mark, Operator, Push, Spec};
@@ -46,6 +47,22 @@ pub trait Node: Sized + Send {
     where
         Self: 'env,
         M: Make<Kernel: Push<Self::Item>> + 'env;
+
+    /// As [`build`](Self::build), with stateless calls between this node and what is behind it.
+    #[doc(hidden)]
+    fn build_calls<'env, C, U, M>(
+        self,
+        stage: StageOptions,
+        builder: &mut Builder<'env>,
+        calls: C,
+        make: M,
+    ) where
+        Self: 'env,
+        C: Call<Self::Item, Out = U> + 'env,
+        M: Make<Kernel: Push<U>> + 'env,
+    {
+        self.build(stage, builder, FusedMake { spec: PerEvent::new(calls), next: make });
+    }
 }
 
 /// A flow with one order: one source, followed by per-event operators. What needs an order

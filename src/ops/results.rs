@@ -2,11 +2,12 @@
 
 use super::Flow;
 use super::checked::{Check, Checked, Delivery, Divert, Fail, Skip};
+use super::each::{Call, Each, each};
 use super::letter::EventError;
-use super::map::{Call, PerEvent};
 use super::node::{Node, Then};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
+use std::marker::PhantomData;
 
 impl<T: Send, E: Send, N: Node<Item = Result<T, E>>> Flow<N> {
     /// Unwraps every `Ok`; the first `Err` fails the run with [`ErrorKind::Event`].
@@ -94,12 +95,12 @@ impl<T: Send, E: Send, N: Node<Item = Result<T, E>>> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn map_ok<U, F>(self, f: F) -> Flow<Then<N, PerEvent<MapOk<F>, Result<T, E>, Result<U, E>>>>
+    pub fn map_ok<U, F>(self, f: F) -> Flow<Each<N, MapOk<F>, Result<U, E>>>
     where
         U: Send,
         F: Fn(T) -> U + Send + Sync,
     {
-        self.per_event(Site::here("map_ok"), MapOk(f))
+        each!(self, MapOk { f, site: Site::here("map_ok") })
     }
 
     /// Turns what is `Err` into another error.
@@ -111,15 +112,12 @@ impl<T: Send, E: Send, N: Node<Item = Result<T, E>>> Flow<N> {
     /// assert!(failed.count().unwrap_err().to_string().contains("no 2"));
     /// ```
     #[track_caller]
-    pub fn map_err<X, F>(
-        self,
-        f: F,
-    ) -> Flow<Then<N, PerEvent<MapErr<F>, Result<T, E>, Result<T, X>>>>
+    pub fn map_err<X, F>(self, f: F) -> Flow<Each<N, MapErr<F>, Result<T, X>>>
     where
         X: Send,
         F: Fn(E) -> X + Send + Sync,
     {
-        self.per_event(Site::here("map_err"), MapErr(f))
+        each!(self, MapErr { f, site: Site::here("map_err") })
     }
 
     /// Drops what is `Ok` and for which `f` is false. Every `Err` passes.
@@ -132,14 +130,11 @@ impl<T: Send, E: Send, N: Node<Item = Result<T, E>>> Flow<N> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn filter_ok<F>(
-        self,
-        f: F,
-    ) -> Flow<Then<N, PerEvent<FilterOk<F>, Result<T, E>, Result<T, E>>>>
+    pub fn filter_ok<F>(self, f: F) -> Flow<Each<N, FilterOk<F>, Result<T, E>>>
     where
         F: Fn(&T) -> bool + Send + Sync,
     {
-        self.per_event(Site::here("filter_ok"), FilterOk(f))
+        each!(self, FilterOk { f, site: Site::here("filter_ok") })
     }
 }
 
@@ -159,72 +154,66 @@ impl<T, E> Check<Result<T, E>> for Unwrapped {
 }
 
 /// `map_ok`'s closure.
-#[derive(Debug)]
-pub struct MapOk<F>(F);
+#[derive(Clone, Debug)]
+pub struct MapOk<F> {
+    f: F,
+    site: Site,
+}
 
 impl<T, U, E, F: Fn(T) -> U + Send + Sync> Call<Result<T, E>> for MapOk<F> {
     type Out = Result<U, E>;
     const ONE_TO_ONE: bool = true;
 
-    #[inline(always)]
-    fn call(&self, site: &Site, event: Result<T, E>) -> Option<Result<U, E>> {
-        Some(event.map(|event| guarded(site, || (self.0)(event))))
+    fn site(&self) -> Site {
+        self.site
     }
 
     #[inline(always)]
-    fn call_all<I: Iterator<Item = Result<T, E>>>(
-        &self,
-        site: &Site,
-        events: I,
-    ) -> impl Iterator<Item = Result<U, E>> {
-        events.filter_map(|event| self.call(site, event))
+    fn call(&self, event: Result<T, E>) -> Option<Result<U, E>> {
+        Some(event.map(|event| guarded(&self.site, || (self.f)(event))))
     }
 }
 
 /// `map_err`'s closure.
-#[derive(Debug)]
-pub struct MapErr<F>(F);
+#[derive(Clone, Debug)]
+pub struct MapErr<F> {
+    f: F,
+    site: Site,
+}
 
 impl<T, E, X, F: Fn(E) -> X + Send + Sync> Call<Result<T, E>> for MapErr<F> {
     type Out = Result<T, X>;
     const ONE_TO_ONE: bool = true;
 
-    #[inline(always)]
-    fn call(&self, site: &Site, event: Result<T, E>) -> Option<Result<T, X>> {
-        Some(event.map_err(|error| guarded(site, || (self.0)(error))))
+    fn site(&self) -> Site {
+        self.site
     }
 
     #[inline(always)]
-    fn call_all<I: Iterator<Item = Result<T, E>>>(
-        &self,
-        site: &Site,
-        events: I,
-    ) -> impl Iterator<Item = Result<T, X>> {
-        events.filter_map(|event| self.call(site, event))
+    fn call(&self, event: Result<T, E>) -> Option<Result<T, X>> {
+        Some(event.map_err(|error| guarded(&self.site, || (self.f)(error))))
     }
 }
 
 /// `filter_ok`'s closure.
-#[derive(Debug)]
-pub struct FilterOk<F>(F);
+#[derive(Clone, Debug)]
+pub struct FilterOk<F> {
+    f: F,
+    site: Site,
+}
 
 impl<T, E, F: Fn(&T) -> bool + Send + Sync> Call<Result<T, E>> for FilterOk<F> {
     type Out = Result<T, E>;
 
-    #[inline(always)]
-    fn call(&self, site: &Site, event: Result<T, E>) -> Option<Result<T, E>> {
-        guarded(site, || match event {
-            Ok(event) => (self.0)(&event).then_some(Ok(event)),
-            Err(error) => Some(Err(error)),
-        })
+    fn site(&self) -> Site {
+        self.site
     }
 
     #[inline(always)]
-    fn call_all<I: Iterator<Item = Result<T, E>>>(
-        &self,
-        site: &Site,
-        events: I,
-    ) -> impl Iterator<Item = Result<T, E>> {
-        events.filter_map(|event| self.call(site, event))
+    fn call(&self, event: Result<T, E>) -> Option<Result<T, E>> {
+        guarded(&self.site, || match event {
+            Ok(event) => (self.f)(&event).then_some(Ok(event)),
+            Err(error) => Some(Err(error)),
+        })
     }
 }

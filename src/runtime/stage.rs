@@ -118,9 +118,20 @@ pub(crate) enum Pull {
 
 /// One instance of a stage as a task.
 pub(crate) struct Instance<I, M: Make> {
-    input: I,
+    flow: Fed<I, M::Kernel>,
     make: Arc<M>,
-    kernel: Option<M::Kernel>,
+    course: Course,
+}
+
+/// An input with the kernel that it feeds.
+struct Fed<I, K> {
+    input: I,
+    /// From the first run to the end.
+    kernel: Option<K>,
+}
+
+/// How far an instance is.
+struct Course {
     place: Place,
     ending: Ending,
     /// The last time for which a timer was set.
@@ -136,7 +147,8 @@ enum Ending {
 
 impl<I, M: Make> Instance<I, M> {
     pub(crate) fn new(input: I, make: Arc<M>, place: Place) -> Self {
-        Instance { input, make, kernel: None, place, ending: Ending::NotYet, timer: 0 }
+        let course = Course { place, ending: Ending::NotYet, timer: 0 };
+        Instance { flow: Fed { input, kernel: None }, make, course }
     }
 }
 
@@ -146,31 +158,79 @@ where
     I: Input<M::Kernel>,
 {
     fn run(&mut self, cx: &mut Cx<'_>) -> Step {
+        if self.flow.kernel.is_none() {
+            self.flow.kernel = Some(self.make.make(&self.course.place));
+        }
+        self.course.run(&mut self.flow, cx)
+    }
+}
+
+/// What a [`Course`] needs of an instance. Called once per claim or batch, not once per event, so that
+/// what decides is compiled once and not for every stage of every flow.
+trait Steps {
+    fn kernel(&mut self) -> Option<&mut dyn Kernel>;
+
+    fn pull(&mut self, room: usize, cx: &mut Cx<'_>) -> Pull;
+
+    fn took(&mut self, nanos: u64, cx: &Cx<'_>);
+
+    fn cancel(&mut self);
+
+    fn close(&mut self, last: bool);
+}
+
+impl<I: Input<K>, K: Kernel> Steps for Fed<I, K> {
+    fn kernel(&mut self) -> Option<&mut dyn Kernel> {
+        match &mut self.kernel {
+            Some(kernel) => Some(kernel),
+            None => None,
+        }
+    }
+
+    fn pull(&mut self, room: usize, cx: &mut Cx<'_>) -> Pull {
+        match &mut self.kernel {
+            Some(kernel) => self.input.pull(kernel, room, cx),
+            None => Pull::End,
+        }
+    }
+
+    fn took(&mut self, nanos: u64, cx: &Cx<'_>) {
+        self.input.took(nanos, cx);
+    }
+
+    fn cancel(&mut self) {
+        self.input.cancel();
+    }
+
+    fn close(&mut self, last: bool) {
+        if let Some(kernel) = self.kernel.take() {
+            kernel.close(last);
+        }
+    }
+}
+
+impl Course {
+    fn run(&mut self, flow: &mut dyn Steps, cx: &mut Cx<'_>) -> Step {
         let mut pulled = 0;
-        let step = self.advance(&mut pulled, cx);
+        let step = self.advance(flow, &mut pulled, cx);
         if cx.core.observed {
             cx.lap();
             self.place.stage.counters.ran(pulled, cx.ran());
         }
         step
     }
-}
 
-impl<I, M> Instance<I, M>
-where
-    M: Make,
-    I: Input<M::Kernel>,
-{
-    fn advance(&mut self, pulled: &mut u64, cx: &mut Cx<'_>) -> Step {
-        let (make, place) = (&self.make, &self.place);
-        let kernel = self.kernel.get_or_insert_with(|| make.make(place));
+    fn advance(&mut self, flow: &mut dyn Steps, pulled: &mut u64, cx: &mut Cx<'_>) -> Step {
         loop {
+            let Some(kernel) = flow.kernel() else {
+                return Step::Done;
+            };
             match self.ending {
                 Ending::NotYet => {
                     let room = kernel.make_room();
                     if kernel.closed() {
                         // What was wanted is there: it still has to go on its way.
-                        self.input.cancel();
+                        flow.cancel();
                         self.ending = Ending::Emitting;
                         continue;
                     }
@@ -178,25 +238,27 @@ where
                         quiet(kernel, &mut self.timer, cx);
                         return Step::Wait;
                     }
-                    match self.input.pull(kernel, cx.limit(room), cx) {
+                    let step = match flow.pull(cx.limit(room), cx) {
                         Pull::Some(events) => {
                             *pulled += events as u64;
                             let nanos = cx.lap();
-                            self.input.took(nanos, cx);
+                            flow.took(nanos, cx);
                             if cx.spent() {
                                 return Step::Again;
                             }
+                            continue;
                         }
-                        Pull::Wait => {
-                            quiet(kernel, &mut self.timer, cx);
-                            return Step::Wait;
+                        Pull::Wait => Step::Wait,
+                        Pull::Blocks => Step::OwnThread,
+                        Pull::End => {
+                            self.ending = Ending::Emitting;
+                            continue;
                         }
-                        Pull::Blocks => {
-                            quiet(kernel, &mut self.timer, cx);
-                            return Step::OwnThread;
-                        }
-                        Pull::End => self.ending = Ending::Emitting,
+                    };
+                    if let Some(kernel) = flow.kernel() {
+                        quiet(kernel, &mut self.timer, cx);
                     }
+                    return step;
                 }
                 Ending::Emitting => {
                     if cx.core.is_over() {
@@ -215,9 +277,7 @@ where
                 }
                 Ending::Closing => {
                     let last = self.place.stage.leave();
-                    if let Some(kernel) = self.kernel.take() {
-                        kernel.close(last);
-                    }
+                    flow.close(last);
                     return Step::Done;
                 }
             }
@@ -227,7 +287,7 @@ where
 
 /// The task is about to wait: what is staged goes where it is waited for, and a timer takes care of
 /// the rest.
-fn quiet<K: Kernel>(kernel: &mut K, timer: &mut u64, cx: &mut Cx<'_>) {
+fn quiet(kernel: &mut dyn Kernel, timer: &mut u64, cx: &mut Cx<'_>) {
     cx.lap();
     let now = cx.now();
     if let Some(at) = kernel.quiet(now)

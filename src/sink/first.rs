@@ -2,7 +2,8 @@
 
 use super::{Part, Sink};
 use crate::error::{BoxError, FlowError, Site};
-use crate::ops::{Flow, MapWith, Node, Sequenced};
+use crate::ops::{Each, Flow, MapWith, Node, Sequenced, each};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 impl<N: Node> Flow<N> {
@@ -70,7 +71,7 @@ impl<N: Node> Flow<N> {
         F: Fn(N::Item) -> bool + Send + Sync,
     {
         let site = Site::here("position");
-        self.per_event(site, MapWith(f)).ordered_to(site, None).into_sink(site, Position).run()
+        each!(self, MapWith { f, site }).ordered_to(site, None).into_sink(site, Position).run()
     }
 
     /// The last event of the source's order, or `None` if there is none. In parallel: every instance

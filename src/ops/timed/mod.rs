@@ -21,8 +21,9 @@ pub use stamp::{Stamped, Watermarking};
 pub use watermarks::Watermarks;
 pub use window::Windowed;
 
+use super::each::PerEvent;
 use super::flat_map::FlatMap;
-use super::map::{FilterMapWith, FilterWith, InspectWith, MapWith, PerEvent};
+use super::map::{FilterMapWith, FilterWith, InspectWith, MapWith};
 use super::node::Then;
 use super::{Flow, Node};
 use crate::error::Site;
@@ -73,44 +74,44 @@ where
 {
     /// As [`Flow::map`]; the result has the time of its event.
     #[track_caller]
-    pub fn map<U, F>(self, f: F) -> Carried<N, PerEvent<MapWith<F>, T, U>>
+    pub fn map<U, F>(self, f: F) -> Carried<N, PerEvent<MapWith<F>, T>>
     where
         U: Send,
         F: Fn(T) -> U + Send + Sync,
     {
         let site = Site::here("map");
-        self.carry(site, PerEvent::new(site, MapWith(f)))
+        self.carry(site, PerEvent::new(MapWith { f, site }))
     }
 
     /// As [`Flow::filter`].
     #[track_caller]
-    pub fn filter<F>(self, f: F) -> Carried<N, PerEvent<FilterWith<F>, T, T>>
+    pub fn filter<F>(self, f: F) -> Carried<N, PerEvent<FilterWith<F>, T>>
     where
         F: Fn(&T) -> bool + Send + Sync,
     {
         let site = Site::here("filter");
-        self.carry(site, PerEvent::new(site, FilterWith(f)))
+        self.carry(site, PerEvent::new(FilterWith { f, site }))
     }
 
     /// As [`Flow::filter_map`]; the result has the time of its event.
     #[track_caller]
-    pub fn filter_map<U, F>(self, f: F) -> Carried<N, PerEvent<FilterMapWith<F>, T, U>>
+    pub fn filter_map<U, F>(self, f: F) -> Carried<N, PerEvent<FilterMapWith<F>, T>>
     where
         U: Send,
         F: Fn(T) -> Option<U> + Send + Sync,
     {
         let site = Site::here("filter_map");
-        self.carry(site, PerEvent::new(site, FilterMapWith(f)))
+        self.carry(site, PerEvent::new(FilterMapWith { f, site }))
     }
 
     /// As [`Flow::inspect`].
     #[track_caller]
-    pub fn inspect<F>(self, f: F) -> Carried<N, PerEvent<InspectWith<F>, T, T>>
+    pub fn inspect<F>(self, f: F) -> Carried<N, PerEvent<InspectWith<F>, T>>
     where
         F: Fn(&T) + Send + Sync,
     {
         let site = Site::here("inspect");
-        self.carry(site, PerEvent::new(site, InspectWith(f)))
+        self.carry(site, PerEvent::new(InspectWith { f, site }))
     }
 
     /// As [`Flow::flat_map`]; all results have the time of their event.
