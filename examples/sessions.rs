@@ -29,6 +29,7 @@ type Visit = Pane<String, (u64, u64)>;
 fn main() -> ExitCode {
     match run(env::args().nth(1).as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if nobody_reads(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sessions: {error}");
             ExitCode::FAILURE
@@ -49,6 +50,12 @@ fn run(file: Option<&str>) -> Result<(), Box<dyn Error>> {
         .aggregate(|a| (a.count(), a.count_distinct(|click| click.page.clone())))
         .collect()?;
     Ok(print(&visits)?)
+}
+
+/// Whether the reader of what is printed has gone, as in `sessions | head -1`.
+fn nobody_reads(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Every user's day as a line of two characters an hour, and their visits.
