@@ -88,10 +88,12 @@ fn every_partition_has_the_global_window() {
             .window(Window::global())
             .reduce(|| 7, |sum, x| *sum += x)
             .emit_state();
-        let panes: Vec<_> = none.stages(3).collect().unwrap();
-        let mut panes: Vec<_> = panes.into_iter().map(|pane| (pane.key, pane.value)).collect();
+        let panes: Vec<_> = none.stages(3).with_times().collect().unwrap();
+        let panes = panes.into_iter().map(|(time, pane)| (pane.key, pane.value, time));
+        let mut panes: Vec<_> = panes.collect();
         panes.sort_unstable();
-        assert_eq!(panes, [(0, 7), (1, 7), (2, 7)]);
+        let end = at(i64::MAX - 1);
+        assert_eq!(panes, [(0, 7, end), (1, 7, end), (2, 7, end)]);
     }
 }
 

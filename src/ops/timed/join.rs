@@ -114,9 +114,34 @@ joins! {
     left_join: Left,
     /// As [`join`](Self::join), with `Some(left)`, and `(key, None, right)` for every event of the
     /// other flow whose window has none of this one, once, when it closes.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let left = Flow::from_vec(vec![1]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let right = Flow::from_vec(vec![2, 12]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let tens = left.key_by(|_| ()).window(Window::fixed(Duration::from_millis(10)));
+    /// let rows: Vec<_> = tens.right_join(right.key_by(|_| ())).collect()?;
+    /// assert_eq!(rows, [((), Some(1), 2), ((), None, 12)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     right_join: Right,
     /// As [`join`](Self::join), with what either side has: `(key, Both(left, right))`, and
     /// `(key, Left(left))` or `(key, Right(right))` for what has no match when its window closes.
+    ///
+    /// ```
+    /// use flow::EitherOrBoth::{Left, Right};
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let left = Flow::from_vec(vec![1]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let right = Flow::from_vec(vec![12]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let tens = left.key_by(|_| ()).window(Window::fixed(Duration::from_millis(10)));
+    /// let rows: Vec<_> = tens.full_join(right.key_by(|_| ())).collect()?;
+    /// assert_eq!(rows, [((), Left(1)), ((), Right(12))]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     full_join: Full,
 }
 

@@ -262,7 +262,26 @@ where
     /// [`emit_state`](TimedReduction::emit_state) or [`emit_items`](TimedReduction::emit_items).
     ///
     /// Windows without events emit nothing, except the global one: at the end of the input every
-    /// partition gives its last pane exactly once, also one that saw no event.
+    /// partition gives its last pane exactly once, also one that saw no event. (A retracting one does
+    /// not repeat a last value that it has given.)
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Trigger, Window};
+    ///
+    /// let numbers = Flow::from_vec(vec![1, 2, 3, 4, 5]);
+    /// let sums = numbers
+    ///     .timestamps(|x| Timestamp(*x), |w| w.ascending())
+    ///     .partition_by(|_| ())
+    ///     .window(Window::global())
+    ///     .trigger(Trigger::every(2))
+    ///     .accumulating()
+    ///     .reduce(|| 0, |sum, x| *sum += x)
+    ///     .emit_state()
+    ///     .stages(1);
+    /// let sums: Vec<i64> = sums.map(|pane| pane.value).collect()?;
+    /// assert_eq!(sums, [3, 10, 15]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[track_caller]
     pub fn reduce<A, I, F>(self, init: I, f: F) -> TimedReduction<N, P, W, I, F, A, R, M, L>
     where

@@ -103,10 +103,34 @@ joins! {
     interval_left_join: Left,
     /// As [`interval_join`](Self::interval_join), with `Some(left)`, and `(key, None, right)` for every
     /// event of the other flow that has had no match when it is no longer held.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp};
+    ///
+    /// let left = Flow::from_vec(vec![1]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let right = Flow::from_vec(vec![3, 20]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let joined = left.key_by(|_| ()).interval_right_join(right.key_by(|_| ()), -5..=5);
+    /// let rows: Vec<_> = joined.collect()?;
+    /// assert_eq!(rows, [((), Some(1), 3), ((), None, 20)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     interval_right_join: Right,
     /// As [`interval_join`](Self::interval_join), with what either side has: `(key, Both(left,
     /// right))`, and `(key, Left(left))` or `(key, Right(right))` for what has had no match when it is
     /// no longer held.
+    ///
+    /// ```
+    /// use flow::EitherOrBoth::{Left, Right};
+    /// use flow::{Flow, Timestamp};
+    ///
+    /// let left = Flow::from_vec(vec![1]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let right = Flow::from_vec(vec![20]).timestamps(|at| Timestamp(*at), |w| w.ascending());
+    /// let joined = left.key_by(|_| ()).interval_full_join(right.key_by(|_| ()), -5..=5);
+    /// let mut rows: Vec<_> = joined.collect()?;
+    /// rows.sort_by_key(|(_, row)| row.is_right());
+    /// assert_eq!(rows, [((), Left(1)), ((), Right(20))]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     interval_full_join: Full,
 }
 
