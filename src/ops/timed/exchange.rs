@@ -1,8 +1,8 @@
 //! How events with times, and watermarks, come to the partitions of keyed windows.
 
 use super::HasTime;
+use super::open::Open;
 use super::parts::{Partial, Parts};
-use super::window::Open;
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};

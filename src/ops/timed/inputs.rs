@@ -1,7 +1,7 @@
 //! What comes to windows: one flow whose events have keys, or two.
 
 use super::exchange::{ByKeyMake, Doors};
-use super::window::Open;
+use super::open::Open;
 use super::{HasTime, Stamped, Timed};
 use crate::error::Site;
 use crate::kernel::{FusedMake, Operator, Push, Spec};

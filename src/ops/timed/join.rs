@@ -7,7 +7,9 @@
 use super::carry::Carry;
 use super::closing::Closing;
 use super::inputs::{EitherKey, Two, Value};
-use super::window::{ByValue, KeyedWindows, Open, OpenPlain, Opening, Windowed};
+use super::open::{ByValue, Open, OpenPlain, Opening};
+use super::window::Windowed;
+use super::windows::KeyedWindows;
 use super::{Stamped, Timed, TimedFlow};
 use crate::error::Site;
 use crate::ops::Node;

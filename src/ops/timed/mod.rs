@@ -3,10 +3,13 @@
 mod carry;
 mod closing;
 mod exchange;
+mod folds;
 mod idle;
 mod inputs;
 mod interval;
 mod join;
+mod late;
+mod open;
 mod options;
 mod partition;
 mod parts;
@@ -14,6 +17,7 @@ mod stamp;
 mod terminals;
 mod watermarks;
 mod window;
+mod windows;
 
 pub use partition::{TimedPartitions, TimedReduction};
 use stamp::HasTime;

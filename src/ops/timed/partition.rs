@@ -2,10 +2,12 @@
 
 use super::carry::Carry;
 use super::closing::Closing;
+use super::folds::Folded;
 use super::inputs::One;
-use super::window::{
-    ByValue, Folded, KeyedWindows, Late, Open, OpenPlain, Opening, Windowed, windows,
-};
+use super::late::Late;
+use super::open::{ByValue, Open, OpenPlain, Opening};
+use super::window::{Windowed, windows};
+use super::windows::KeyedWindows;
 use super::{Stamped, TimedFlow};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;

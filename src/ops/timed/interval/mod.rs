@@ -6,7 +6,8 @@ mod machine;
 mod machine_tests;
 
 use super::inputs::{EitherKey, Two, Value};
-use super::window::{ByValue, KeyedWindows, Open};
+use super::open::{ByValue, Open};
+use super::windows::KeyedWindows;
 use super::{Stamped, Timed, TimedFlow};
 use crate::error::Site;
 use crate::kernel::{Operator, Push, Spec};

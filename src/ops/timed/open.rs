@@ -1,0 +1,197 @@
+//! What every instance opens its windows with, and how it gives them events.
+
+use crate::ops::keyed::KeyOf;
+use crate::time::Timestamp;
+use crate::window::{
+    Fold, Folding, Machine, Merge, MergingWindowing, Mode, Span, Take, Triggering, Windowing,
+};
+use std::marker::PhantomData;
+
+/// What every instance opens its windows with.
+#[derive(Debug)]
+pub(super) struct Opening<W, F, R, M> {
+    pub(super) window: W,
+    pub(super) fold: F,
+    pub(super) trigger: R,
+    pub(super) lateness: i64,
+    /// Whether events may be folded in parts before they come together.
+    pub(super) in_parts: bool,
+    pub(super) mode: PhantomData<fn() -> M>,
+}
+
+impl<W: Clone, F: Clone, R: Clone, M> Clone for Opening<W, F, R, M> {
+    fn clone(&self) -> Self {
+        let (window, fold, trigger) =
+            (self.window.clone(), self.fold.clone(), self.trigger.clone());
+        let Opening { lateness, in_parts, mode, .. } = *self;
+        Opening { window, fold, trigger, lateness, in_parts, mode }
+    }
+}
+
+/// Opens windows that may merge.
+#[derive(Debug)]
+pub struct OpenMerging<W, F, R, M>(pub(super) Opening<W, F, R, M>);
+
+/// Opens windows that never merge.
+#[derive(Debug)]
+pub struct OpenPlain<W, F, R, M>(pub(super) Opening<W, F, R, M>);
+
+/// Opens the windows of one instance, for keys of `X` and events `T` that are driven as `D` says.
+pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
+    /// What is folded.
+    type Out: Send;
+    /// The state of all windows.
+    type Machine: Machine<X::Stored, Self::Out>;
+    /// What events are folded into before they come together.
+    type Part: Send;
+
+    /// Whether it matters what time it is when an event comes.
+    const CLOCKED: bool;
+
+    /// Opens them.
+    fn open(&self) -> Self::Machine;
+
+    /// Gives them an event; gives it back where all its windows are closed.
+    fn event(
+        windows: &mut Self::Machine,
+        hash: u64,
+        key: X::Stored,
+        at: Timestamp,
+        event: T,
+    ) -> Option<T>;
+
+    /// To which multiples a watermark may be rounded down; 0 if it is not known.
+    fn granularity(&self) -> i64;
+
+    /// The part of time whose events are folded together before they travel; none where they travel
+    /// one by one.
+    fn part(&self, at: Timestamp) -> Option<Span>;
+
+    /// A part's first event of a key.
+    fn first(&self, event: &T) -> Self::Part;
+
+    /// One more.
+    fn add(&self, acc: &mut Self::Part, event: &T);
+
+    /// Gives the windows so many events of a key that are in a part; false where all its windows are
+    /// closed.
+    fn take_part(
+        windows: &mut Self::Machine,
+        part: Span,
+        events: (u64, X::Stored, (u32, Self::Part)),
+    ) -> bool;
+}
+
+/// Events are folded by reference.
+#[derive(Debug)]
+pub struct ByRef;
+
+/// Events are folded by value.
+#[derive(Debug)]
+pub struct ByValue;
+
+impl<X, T, W, F, R, M> Open<X, T, ByRef> for OpenMerging<W, F, R, M>
+where
+    X: KeyOf<T>,
+    F: Merge + Clone + for<'a> Fold<&'a T>,
+    R: Triggering + Clone,
+    M: Mode<F>,
+    W: MergingWindowing<X::Stored, F, R, M> + Clone,
+    W::Machine: for<'a> Take<X::Stored, F::Out, T, &'a T>,
+{
+    type Out = F::Out;
+    type Machine = W::Machine;
+    type Part = F::Acc;
+    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+
+    fn open(&self) -> W::Machine {
+        let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
+        window.merging_machine(fold, trigger, lateness)
+    }
+
+    #[inline(always)]
+    fn event(
+        windows: &mut W::Machine,
+        hash: u64,
+        key: X::Stored,
+        at: Timestamp,
+        event: T,
+    ) -> Option<T> {
+        let late = windows.event(hash, key, at, &event).is_err();
+        late.then_some(event)
+    }
+
+    fn granularity(&self) -> i64 {
+        self.0.window.granularity(self.0.lateness)
+    }
+
+    fn part(&self, at: Timestamp) -> Option<Span> {
+        if self.0.in_parts { self.0.window.part_of(at) } else { None }
+    }
+
+    #[inline(always)]
+    fn first(&self, event: &T) -> F::Acc {
+        self.0.fold.first(event)
+    }
+
+    #[inline(always)]
+    fn add(&self, acc: &mut F::Acc, event: &T) {
+        self.0.fold.add(acc, event);
+    }
+
+    #[inline(always)]
+    fn take_part(
+        windows: &mut W::Machine,
+        part: Span,
+        (hash, key, (events, acc)): (u64, X::Stored, (u32, F::Acc)),
+    ) -> bool {
+        W::take_part(windows, hash, key, part, events, acc).is_ok()
+    }
+}
+
+impl<X, T, W, F, R, M> Open<X, T, ByValue> for OpenPlain<W, F, R, M>
+where
+    X: KeyOf<T>,
+    F: Folding + Clone,
+    R: Triggering + Clone,
+    M: Mode<F>,
+    W: Windowing<X::Stored, F, R, M> + Clone,
+    W::Machine: Take<X::Stored, F::Out, T, T>,
+{
+    type Out = F::Out;
+    type Machine = W::Machine;
+    type Part = ();
+    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+
+    fn open(&self) -> W::Machine {
+        let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
+        window.machine(fold, trigger, lateness)
+    }
+
+    #[inline(always)]
+    fn event(
+        windows: &mut W::Machine,
+        hash: u64,
+        key: X::Stored,
+        at: Timestamp,
+        event: T,
+    ) -> Option<T> {
+        windows.event(hash, key, at, event).err().map(|(_, event)| event)
+    }
+
+    fn granularity(&self) -> i64 {
+        self.0.window.granularity(self.0.lateness)
+    }
+
+    fn part(&self, _at: Timestamp) -> Option<Span> {
+        None
+    }
+
+    fn first(&self, _event: &T) {}
+
+    fn add(&self, _acc: &mut (), _event: &T) {}
+
+    fn take_part(_: &mut W::Machine, _: Span, _: (u64, X::Stored, (u32, ()))) -> bool {
+        false
+    }
+}
