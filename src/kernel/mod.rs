@@ -55,6 +55,50 @@ pub trait Kernel: Send {
         Self: Sized;
 }
 
+/// The methods of a [`Kernel`] that only does what the kernel in its field does, those that are named.
+macro_rules! pass_on {
+    ($next:tt: $($method:ident)+) => { $($crate::kernel::pass_on!(@$method $next);)+ };
+    (@room $next:tt) => {
+        #[inline(always)]
+        fn room(&mut self) -> usize {
+            self.$next.room()
+        }
+    };
+    (@resume $next:tt) => {
+        fn resume(&mut self) {
+            self.$next.resume();
+        }
+    };
+    (@closed $next:tt) => {
+        #[inline(always)]
+        fn closed(&self) -> bool {
+            self.$next.closed()
+        }
+    };
+    (@mark $next:tt) => {
+        fn mark(&mut self, mark: $crate::kernel::Mark) {
+            self.$next.mark(mark);
+        }
+    };
+    (@quiet $next:tt) => {
+        fn quiet(&mut self, now: u64) -> Option<u64> {
+            self.$next.quiet(now)
+        }
+    };
+    (@end $next:tt) => {
+        fn end(&mut self, finish: $crate::kernel::Finish) -> bool {
+            self.$next.end(finish)
+        }
+    };
+    (@close $next:tt) => {
+        fn close(self, last: bool) {
+            self.$next.close(last);
+        }
+    };
+}
+
+pub(crate) use pass_on;
+
 /// A kernel that takes events of type `T`.
 pub trait Push<T>: Kernel {
     /// Takes one event.

@@ -3,7 +3,7 @@
 use super::Flow;
 use super::node::{ByReference, Node};
 use crate::error::Site;
-use crate::kernel::{Finish, Kernel, Make, Mark, Push};
+use crate::kernel::{Kernel, Make, Mark, Push, pass_on};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
 use std::fmt;
@@ -213,29 +213,10 @@ pub(crate) struct Merged<K> {
 }
 
 impl<K: Kernel> Kernel for Merged<K> {
-    #[inline]
-    fn room(&mut self) -> usize {
-        self.next.room()
-    }
-
-    fn resume(&mut self) {
-        self.next.resume();
-    }
-
-    fn closed(&self) -> bool {
-        self.next.closed()
-    }
+    pass_on!(next: room resume closed quiet end);
 
     fn mark(&mut self, _mark: Mark) {
         // Positions of one source say nothing among those of others.
-    }
-
-    fn quiet(&mut self, now: u64) -> Option<u64> {
-        self.next.quiet(now)
-    }
-
-    fn end(&mut self, finish: Finish) -> bool {
-        self.next.end(finish)
     }
 
     fn close(self, last: bool) {

@@ -2,8 +2,7 @@
 
 use super::each::{Call, PerEvent};
 use crate::error::Site;
-use crate::kernel::Finish;
-use crate::kernel::{FusedMake, Kernel, Make, Mark, Operator, Push, Spec};
+use crate::kernel::{FusedMake, Kernel, Make, Operator, Push, Spec, pass_on};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
 
@@ -162,33 +161,7 @@ impl<M: Make> Make for LendMake<M> {
 }
 
 impl<K: Kernel> Kernel for Lend<K> {
-    fn room(&mut self) -> usize {
-        self.0.room()
-    }
-
-    fn resume(&mut self) {
-        self.0.resume();
-    }
-
-    fn closed(&self) -> bool {
-        self.0.closed()
-    }
-
-    fn mark(&mut self, mark: Mark) {
-        self.0.mark(mark);
-    }
-
-    fn quiet(&mut self, now: u64) -> Option<u64> {
-        self.0.quiet(now)
-    }
-
-    fn end(&mut self, finish: Finish) -> bool {
-        self.0.end(finish)
-    }
-
-    fn close(self, last: bool) {
-        self.0.close(last);
-    }
+    pass_on!(0: room resume closed mark quiet end close);
 }
 
 impl<T, K: for<'x> Push<&'x T>> Push<T> for Lend<K> {

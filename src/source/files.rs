@@ -3,7 +3,7 @@
 use super::feed;
 use crate::error::{ErrorKind, FlowError, Site};
 use crate::kernel::culprit::guarded;
-use crate::kernel::{Finish, Kernel, Make, Mark, Push};
+use crate::kernel::{Kernel, Make, Push, pass_on};
 use crate::ops::{ByReference, Flow, Lending, Node, Sequenced, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
@@ -406,33 +406,7 @@ impl<M: Make> Make for OwnMake<M> {
 }
 
 impl<K: Kernel> Kernel for Own<K> {
-    fn room(&mut self) -> usize {
-        self.0.room()
-    }
-
-    fn resume(&mut self) {
-        self.0.resume();
-    }
-
-    fn closed(&self) -> bool {
-        self.0.closed()
-    }
-
-    fn mark(&mut self, mark: Mark) {
-        self.0.mark(mark);
-    }
-
-    fn quiet(&mut self, now: u64) -> Option<u64> {
-        self.0.quiet(now)
-    }
-
-    fn end(&mut self, finish: Finish) -> bool {
-        self.0.end(finish)
-    }
-
-    fn close(self, last: bool) {
-        self.0.close(last);
-    }
+    pass_on!(0: room resume closed mark quiet end close);
 }
 
 impl<K: Push<String>> Push<&str> for Own<K> {

@@ -5,7 +5,7 @@ use super::merge::{Combine, Inboxes, build_tables};
 use super::pre::Folding;
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
-use crate::kernel::{Finish, Kernel, Make, Mark, Push};
+use crate::kernel::{Kernel, Make, Push, pass_on};
 use crate::ops::{ByReference, Flow, Lending, Node, Partitioned};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
@@ -201,34 +201,7 @@ impl<K: Lend + ?Sized, F> fmt::Debug for Each<K, F> {
 }
 
 impl<K: Lend + ?Sized, F: Send + Sync> Kernel for Each<K, F> {
-    #[inline]
-    fn room(&mut self) -> usize {
-        self.folding.bins().room()
-    }
-
-    fn resume(&mut self) {
-        self.folding.resume();
-    }
-
-    fn closed(&self) -> bool {
-        self.folding.bins().closed()
-    }
-
-    fn mark(&mut self, _mark: Mark) {}
-
-    fn quiet(&mut self, _now: u64) -> Option<u64> {
-        None
-    }
-
-    fn end(&mut self, _finish: Finish) -> bool {
-        self.folding.end()
-    }
-
-    fn close(self, last: bool) {
-        if last {
-            self.folding.bins().end();
-        }
-    }
+    pass_on!(folding: room resume closed mark quiet end close);
 }
 
 impl<L, K, F> Push<&L> for Each<K, F>

@@ -5,7 +5,7 @@ use super::key::{KeyOf, Visit, visit};
 use super::merge::{Combine, Inboxes};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
-use crate::kernel::{Finish, Kernel, Make, Mark, Push};
+use crate::kernel::{Finish, Kernel, Make, Mark, Push, pass_on};
 use crate::runtime::Place;
 use crate::state::{Adaptive, Aggregator, RoutingHash};
 use std::fmt;
@@ -110,16 +110,30 @@ impl<S, A> Folding<S, A> {
             self.bins.push(evicted);
         }
     }
+}
 
-    pub(super) fn bins(&self) -> &Bins<S, A> {
-        &self.bins
+impl<S: Send, A: Send> Kernel for Folding<S, A> {
+    #[inline]
+    fn room(&mut self) -> usize {
+        self.bins.room()
     }
 
-    pub(super) fn resume(&mut self) {
+    fn resume(&mut self) {
         self.bins.resume();
     }
 
-    pub(super) fn end(&mut self) -> bool {
+    fn closed(&self) -> bool {
+        self.bins.closed()
+    }
+
+    fn mark(&mut self, _mark: Mark) {}
+
+    fn quiet(&mut self, _now: u64) -> Option<u64> {
+        // Nothing behind here is emitted before the input ends: partials can wait.
+        None
+    }
+
+    fn end(&mut self, _finish: Finish) -> bool {
         self.bins.resume();
         while self.bins.room() > 0 {
             match self.front.pop() {
@@ -128,6 +142,12 @@ impl<S, A> Folding<S, A> {
             }
         }
         self.bins.closed()
+    }
+
+    fn close(self, last: bool) {
+        if last {
+            self.bins.end();
+        }
     }
 }
 
@@ -149,35 +169,7 @@ impl<T, X: KeyOf<T>, A: Aggregator<T>> fmt::Debug for PreAggregate<T, X, A> {
 }
 
 impl<T, X: KeyOf<T>, A: Aggregator<T>> Kernel for PreAggregate<T, X, A> {
-    #[inline]
-    fn room(&mut self) -> usize {
-        self.folding.bins().room()
-    }
-
-    fn resume(&mut self) {
-        self.folding.resume();
-    }
-
-    fn closed(&self) -> bool {
-        self.folding.bins().closed()
-    }
-
-    fn mark(&mut self, _mark: Mark) {}
-
-    fn quiet(&mut self, _now: u64) -> Option<u64> {
-        // Nothing behind here is emitted before the input ends: partials can wait.
-        None
-    }
-
-    fn end(&mut self, _finish: Finish) -> bool {
-        self.folding.end()
-    }
-
-    fn close(self, last: bool) {
-        if last {
-            self.folding.bins().end();
-        }
-    }
+    pass_on!(folding: room resume closed mark quiet end close);
 }
 
 impl<T, X: KeyOf<T>, A: Aggregator<T>> Push<T> for PreAggregate<T, X, A> {

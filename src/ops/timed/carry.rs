@@ -1,7 +1,7 @@
 //! How the operators of flows without times work on events that carry one.
 
 use super::Stamped;
-use crate::kernel::{Finish, Kernel, Mark, Operator, Push, Spec};
+use crate::kernel::{Finish, Kernel, Mark, Operator, Push, Spec, pass_on};
 use crate::ops::node::KeepsOrder;
 use crate::runtime::Place;
 use crate::time::Timestamp;
@@ -136,31 +136,7 @@ struct Stamping<'a, K> {
 }
 
 impl<K: Kernel> Kernel for Stamping<'_, K> {
-    #[inline(always)]
-    fn room(&mut self) -> usize {
-        self.next.room()
-    }
-
-    fn resume(&mut self) {
-        self.next.resume();
-    }
-
-    #[inline(always)]
-    fn closed(&self) -> bool {
-        self.next.closed()
-    }
-
-    fn mark(&mut self, mark: Mark) {
-        self.next.mark(mark);
-    }
-
-    fn quiet(&mut self, now: u64) -> Option<u64> {
-        self.next.quiet(now)
-    }
-
-    fn end(&mut self, finish: Finish) -> bool {
-        self.next.end(finish)
-    }
+    pass_on!(next: room resume closed mark quiet end);
 
     /// An operator has no means to end what it only borrows.
     fn close(self, _last: bool) {}
