@@ -65,8 +65,19 @@ impl Came {
             if piece.iter().any(|pane| ["after_delay", "periodic"].contains(&pane.trigger)) {
                 piece.sort_by_key(|pane| pane.key);
             }
-            let together = |one: &Shown, other: &Shown| one.window.start() == other.window.start();
-            piece.chunk_by_mut(together).for_each(|same| same.sort_by_key(|pane| pane.key));
+            // What a pane takes back goes with it, wherever the window of that began.
+            let mut fired: Vec<Vec<Shown>> = Vec::new();
+            for pane in piece.drain(..) {
+                match fired.last_mut() {
+                    Some(whole) if whole[whole.len() - 1].retraction => whole.push(pane),
+                    _ => fired.push(vec![pane]),
+                }
+            }
+            let start = |whole: &[Shown]| whole[whole.len() - 1].window.start();
+            fired
+                .chunk_by_mut(|one, other| start(one) == start(other))
+                .for_each(|same| same.sort_by_key(|whole| whole[0].key));
+            piece.extend(fired.into_iter().flatten());
         }
         self
     }
