@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A boxed error, as user-written sources and sinks return it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -42,7 +42,10 @@ pub enum ErrorKind {
 ///
 /// The display form is one line, with the seed where the run was simulated; `source()` is the error
 /// that a producer or a sink returned.
-pub struct FlowError(Box<Inner>);
+///
+/// A clone is the same error; the payload of a panic is taken out by whoever comes first.
+#[derive(Clone)]
+pub struct FlowError(Arc<Inner>);
 
 struct Inner {
     kind: ErrorKind,
@@ -53,7 +56,7 @@ struct Inner {
     /// The seed of a simulated run.
     seed: Option<u64>,
     // A payload is not `Sync`; the lock makes the error so.
-    payload: Option<Mutex<Box<dyn Any + Send>>>,
+    payload: Option<Mutex<Option<Box<dyn Any + Send>>>>,
 }
 
 /// An operator and the line of the caller's code that built it.
@@ -73,7 +76,7 @@ impl Site {
 
 impl FlowError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        FlowError(Box::new(Inner {
+        FlowError(Arc::new(Inner {
             kind,
             message: message.into(),
             stage: None,
@@ -93,29 +96,38 @@ impl FlowError {
             Some(said) => format!("a closure panicked: {said}"),
             None => "a closure panicked".to_owned(),
         };
-        let mut error = FlowError::new(ErrorKind::Panic, message);
-        error.0.payload = Some(Mutex::new(payload));
-        error
+        let error = FlowError::new(ErrorKind::Panic, message);
+        error.change(|inner| inner.payload = Some(Mutex::new(Some(payload))))
     }
 
-    pub(crate) fn with_site(mut self, site: Site) -> Self {
-        self.0.site.get_or_insert(site);
-        self
+    pub(crate) fn with_site(self, site: Site) -> Self {
+        self.change(|inner| {
+            inner.site.get_or_insert(site);
+        })
     }
 
-    pub(crate) fn with_stage(mut self, stage: impl FnOnce() -> String) -> Self {
-        self.0.stage.get_or_insert_with(stage);
-        self
+    pub(crate) fn with_stage(self, stage: impl FnOnce() -> String) -> Self {
+        self.change(|inner| {
+            inner.stage.get_or_insert_with(stage);
+        })
     }
 
-    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
-        self
+    pub(crate) fn with_source(self, source: impl Into<BoxError>) -> Self {
+        self.change(|inner| inner.source = Some(source.into()))
     }
 
     /// Names the simulated run that went wrong, so that it can be run again.
-    pub(crate) fn with_seed(mut self, seed: u64) -> Self {
-        self.0.seed.get_or_insert(seed);
+    pub(crate) fn with_seed(self, seed: u64) -> Self {
+        self.change(|inner| {
+            inner.seed.get_or_insert(seed);
+        })
+    }
+
+    /// Adds what is known where it comes from; what others have seen stays as it is.
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            change(inner);
+        }
         self
     }
 
@@ -143,11 +155,13 @@ impl FlowError {
     ///
     /// # Errors
     /// Gives the error back where it is not a panic.
-    pub fn into_panic(mut self) -> Result<Box<dyn Any + Send>, FlowError> {
-        match self.0.payload.take() {
-            Some(payload) => Ok(payload.into_inner().unwrap_or_else(PoisonError::into_inner)),
-            None => Err(self),
-        }
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, FlowError> {
+        let payload = self
+            .0
+            .payload
+            .as_ref()
+            .and_then(|payload| payload.lock().unwrap_or_else(PoisonError::into_inner).take());
+        payload.ok_or(self)
     }
 }
 

@@ -105,6 +105,8 @@ mod sink;
 #[cfg(not(loom))]
 mod source;
 #[cfg(not(loom))]
+pub mod stage;
+#[cfg(not(loom))]
 mod state;
 mod sync;
 #[cfg(not(loom))]

@@ -260,7 +260,12 @@ impl Turn {
 #[derive(Debug)]
 pub struct Emitter<'a, U>(pub(super) &'a mut VecDeque<U>);
 
-impl<U> Emitter<'_, U> {
+impl<'a, U> Emitter<'a, U> {
+    /// Emits into a buffer.
+    pub(crate) fn into(buffer: &'a mut VecDeque<U>) -> Self {
+        Emitter(buffer)
+    }
+
     /// Emits one event.
     #[inline]
     pub fn emit(&mut self, event: U) {

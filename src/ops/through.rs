@@ -8,6 +8,7 @@ use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Operator, Push, Spec};
 use crate::runtime::Place;
 use crate::runtime::task::TaskRef;
+use crate::stage::{Batch, Context, Peer, Reason};
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
@@ -68,6 +69,25 @@ pub trait ProducerConsumer: Send {
     /// An error fails the run with [`ErrorKind::Event`] and is the `source()` of its error.
     fn handle(&mut self, event: Self::In, out: &mut Emitter<'_, Self::Out>)
     -> Result<(), BoxError>;
+
+    /// Handles several events at once: by default one after the other. What is not taken out of the
+    /// batch is dropped. Asked where this is a stage of its own (see [`stage`](crate::stage)).
+    ///
+    /// # Errors
+    /// As [`handle`](Self::handle).
+    fn handle_batch(
+        &mut self,
+        mut batch: Batch<'_, Self::In>,
+        out: &mut Emitter<'_, Self::Out>,
+    ) -> Result<(), BoxError> {
+        batch.try_for_each(|event| self.handle(event, out))
+    }
+
+    /// A subscription was made, on either side, where this is a stage of its own.
+    fn on_subscribe(&mut self, _peer: &Peer, _cx: &mut Context<'_, Self::Out>) {}
+
+    /// A subscription has ended, on either side, where this is a stage of its own.
+    fn on_cancel(&mut self, _peer: &Peer, _reason: &Reason, _cx: &mut Context<'_, Self::Out>) {}
 
     /// The input has come to its end: emits what is left. Not called where the run was stopped,
     /// failed, or nobody wants anything any more.

@@ -9,7 +9,7 @@ use super::census::Census;
 use super::clock::Clock;
 use super::simulation::Simulation;
 use super::sleep::Sleep;
-use super::task::{Home, TaskRef};
+use super::task::{Home, Ready, TaskRef};
 use super::timers::Timers;
 use crate::error::{ErrorKind, FlowError};
 use crate::sync::unpoisoned;
@@ -33,7 +33,7 @@ pub(crate) struct Core {
     pub(crate) own_threads_allowed: bool,
     /// Whether somebody watches: only then are busy times measured.
     pub(crate) observed: bool,
-    ready: Ready,
+    ready: Queue,
     census: Census,
     helper_wanted: AtomicBool,
     helpers: AtomicUsize,
@@ -52,8 +52,8 @@ pub(crate) struct Core {
     pub(crate) poller: futures_util::task::AtomicWaker,
 }
 
-enum Ready {
-    Queue(ReadyQueue),
+enum Queue {
+    Threads(ReadyQueue),
     Simulated(Mutex<Simulation>),
 }
 
@@ -65,17 +65,17 @@ enum Ready {
 struct ReadyQueue {
     /// How many tasks are in the queue: looked at without the lock.
     len: AtomicUsize,
-    tasks: Mutex<VecDeque<usize>>,
+    tasks: Mutex<VecDeque<Ready>>,
 }
 
 impl ReadyQueue {
-    fn push(&self, task: usize) {
+    fn push(&self, task: Ready) {
         let mut tasks = unpoisoned(self.tasks.lock());
         tasks.push_back(task);
         self.len.store(tasks.len(), Ordering::SeqCst);
     }
 
-    fn pop(&self) -> Option<usize> {
+    fn pop(&self) -> Option<Ready> {
         if self.is_empty() {
             return None;
         }
@@ -125,18 +125,18 @@ impl fmt::Debug for Core {
 
 impl Core {
     pub(crate) fn threads(workers: usize, partitions: usize, own: bool, observed: bool) -> Self {
-        let ready = Ready::Queue(ReadyQueue::default());
+        let ready = Queue::Threads(ReadyQueue::default());
         Core::new(ready, Clock::real(), workers, partitions, own, observed)
     }
 
     /// A simulated run of so many workers, which take turns on one thread.
     pub(crate) fn simulated(seed: u64, workers: usize, observed: bool) -> Self {
-        let simulation = Ready::Simulated(Mutex::new(Simulation::new(seed)));
+        let simulation = Queue::Simulated(Mutex::new(Simulation::new(seed)));
         Core::new(simulation, Clock::simulated(), workers, workers, false, observed)
     }
 
     fn new(
-        ready: Ready,
+        ready: Queue,
         clock: Clock,
         workers: usize,
         partitions: usize,
@@ -189,36 +189,36 @@ impl Core {
             (_, Some(Home::OwnThread(thread))) => thread.unpark(),
             // The reader looks at the task's state itself; it only has to be awake.
             (_, Some(Home::Reader)) => self.sleep.wake_all(),
-            (Ready::Queue(queue), None) => {
-                queue.push(task.id());
+            (Queue::Threads(queue), None) => {
+                queue.push(task.ready());
                 self.sleep.wake_one();
             }
-            (Ready::Simulated(simulation), None) => {
-                unpoisoned(simulation.lock()).schedule(task.id());
+            (Queue::Simulated(simulation), None) => {
+                unpoisoned(simulation.lock()).schedule(task.ready());
             }
         }
     }
 
     /// The next task to run, if one is ready.
-    pub(crate) fn next_ready(&self) -> Option<usize> {
+    pub(crate) fn next_ready(&self) -> Option<Ready> {
         match &self.ready {
-            Ready::Queue(queue) => queue.pop(),
-            Ready::Simulated(simulation) => unpoisoned(simulation.lock()).next(),
+            Queue::Threads(queue) => queue.pop(),
+            Queue::Simulated(simulation) => unpoisoned(simulation.lock()).next(),
         }
     }
 
     pub(crate) fn has_ready(&self) -> bool {
         match &self.ready {
-            Ready::Queue(queue) => !queue.is_empty(),
-            Ready::Simulated(simulation) => unpoisoned(simulation.lock()).has_ready(),
+            Queue::Threads(queue) => !queue.is_empty(),
+            Queue::Simulated(simulation) => unpoisoned(simulation.lock()).has_ready(),
         }
     }
 
     /// The simulation's say, where the run is simulated.
     pub(crate) fn simulation<R>(&self, say: impl FnOnce(&mut Simulation) -> R) -> Option<R> {
         match &self.ready {
-            Ready::Queue(_) => None,
-            Ready::Simulated(simulation) => {
+            Queue::Threads(_) => None,
+            Queue::Simulated(simulation) => {
                 let mut simulation = unpoisoned(simulation.lock());
                 Some(say(&mut simulation))
             }
@@ -226,12 +226,23 @@ impl Core {
     }
 
     pub(crate) fn is_simulated(&self) -> bool {
-        matches!(self.ready, Ready::Simulated(_))
+        matches!(self.ready, Queue::Simulated(_))
     }
 
     /// A task begins to count: it must come to its end before the run does.
     pub(crate) fn task_lives(&self) {
         self.census.lives();
+    }
+
+    /// The run goes on although no task lives, until [`let_end`](Self::let_end).
+    pub(crate) fn keep_going(&self) {
+        self.census.lives();
+        self.census.moves();
+    }
+
+    /// The run may end when no task lives any more.
+    pub(crate) fn let_end(&self) {
+        self.task_done();
     }
 
     pub(crate) fn task_done(&self) {

@@ -4,12 +4,14 @@
 //! A simulated run is single-threaded and reads no clock but a virtual one, so the seed alone
 //! decides everything: a seed that fails, fails again.
 
+use super::task::Ready;
+
 #[derive(Debug)]
 pub(crate) struct Simulation {
     random: SplitMix,
-    ready: Vec<usize>,
+    ready: Vec<Ready>,
     /// Scheduled, but held back for a while, as on a busy machine.
-    late: Vec<usize>,
+    late: Vec<Ready>,
     seed: u64,
 }
 
@@ -22,7 +24,7 @@ impl Simulation {
         self.seed
     }
 
-    pub(crate) fn schedule(&mut self, task: usize) {
+    pub(crate) fn schedule(&mut self, task: Ready) {
         if self.random.below(4) == 0 {
             self.late.push(task);
         } else {
@@ -30,7 +32,7 @@ impl Simulation {
         }
     }
 
-    pub(crate) fn next(&mut self) -> Option<usize> {
+    pub(crate) fn next(&mut self) -> Option<Ready> {
         if !self.late.is_empty() && (self.ready.is_empty() || self.random.below(4) == 0) {
             let late = self.random.below(self.late.len());
             self.ready.push(self.late.swap_remove(late));

@@ -6,6 +6,7 @@ use super::credit::Wake;
 use super::fault_tests::Fault;
 use super::task_state::TaskState;
 use crate::error::FlowError;
+use crate::sync::unpoisoned;
 use crossbeam_utils::sync::Unparker;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -38,6 +39,13 @@ pub(crate) struct Slot<'env> {
     pub(crate) task: Mutex<Option<Box<dyn Task + 'env>>>,
 }
 
+/// A task that is ready: one of those that the run began with, or one that was added.
+#[derive(Clone, Debug)]
+pub(crate) enum Ready {
+    Slot(usize),
+    Added(TaskRef),
+}
+
 /// The handle by which anything wakes a task.
 #[derive(Clone)]
 pub(crate) struct TaskRef(Arc<Handle>);
@@ -47,6 +55,8 @@ struct Handle {
     stage: usize,
     state: TaskState,
     core: Arc<Core>,
+    /// The task itself, where it was added to a run that had begun.
+    added: Option<Mutex<Option<Box<dyn Task>>>>,
     /// Set where the task runs elsewhere than on the workers.
     home: OnceLock<Home>,
 }
@@ -64,7 +74,35 @@ impl TaskRef {
     pub(crate) fn new(id: usize, stage: usize, core: &Arc<Core>) -> Self {
         let core = Arc::clone(core);
         let (state, home) = (TaskState::idle(), OnceLock::new());
-        TaskRef(Arc::new(Handle { id, stage, state, core, home }))
+        TaskRef(Arc::new(Handle { id, stage, state, core, added: None, home }))
+    }
+
+    /// The handle of a task that is added to a run that has begun: it holds the task. `id` orders
+    /// it among the others that a simulation chooses from.
+    pub(crate) fn added(id: usize, core: &Arc<Core>) -> Self {
+        let core = Arc::clone(core);
+        let (state, home, added) = (TaskState::idle(), OnceLock::new(), Some(Mutex::default()));
+        TaskRef(Arc::new(Handle { id, stage: usize::MAX, state, core, added, home }))
+    }
+
+    /// Where the task is that was added.
+    pub(crate) fn place(&self) -> Option<&Mutex<Option<Box<dyn Task>>>> {
+        self.0.added.as_ref()
+    }
+
+    /// Puts a task that is added into its place.
+    pub(crate) fn put(&self, task: Box<dyn Task>) {
+        if let Some(place) = self.place() {
+            *unpoisoned(place.lock()) = Some(task);
+        }
+    }
+
+    /// How the ready queue names it.
+    pub(crate) fn ready(&self) -> Ready {
+        match self.0.added {
+            None => Ready::Slot(self.0.id),
+            Some(_) => Ready::Added(self.clone()),
+        }
     }
 
     /// Fails the run in the name of this task's stage.

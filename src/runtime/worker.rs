@@ -5,7 +5,7 @@
 //! in a scope or are joined by their owner: none outlives its run.
 
 use super::core::{Core, Cx, Phase};
-use super::task::{Home, Slot, Step, Task, TaskRef};
+use super::task::{Home, Ready, Slot, Step, Task, TaskRef};
 use crate::error::{ErrorKind, FlowError};
 use crate::kernel::culprit;
 use crate::sync::unpoisoned;
@@ -25,6 +25,9 @@ pub(crate) struct Run<'env> {
     sources: Vec<TaskRef>,
 }
 
+/// Where a task is while it is not over.
+type Place<'t> = Mutex<Option<Box<dyn Task + 't>>>;
+
 /// What a reader needs of a run, whatever it borrows.
 pub(crate) trait Steps {
     fn core(&self) -> &Core;
@@ -42,7 +45,7 @@ pub(crate) trait Steps {
 pub(crate) trait Spawn {
     fn run(&self) -> &dyn Steps;
     fn helper(&self) -> io::Result<()>;
-    fn own_thread(&self, task: usize, parker: Parker) -> io::Result<()>;
+    fn own_thread(&self, task: Ready, parker: Parker) -> io::Result<()>;
 }
 
 /// Unlimited work is worth a helper once it has lasted this long: 100 µs, in nanoseconds.
@@ -118,40 +121,50 @@ impl<'env> Run<'env> {
     }
 
     /// Enters a scheduled task and does what it says when it leaves.
-    pub(crate) fn run_task(&self, id: usize, spawn: Option<&dyn Spawn>) {
-        let slot = &self.slots[id];
-        match self.enter(slot) {
+    fn run_ready(&self, ready: &Ready, spawn: Option<&dyn Spawn>) {
+        match ready {
+            Ready::Slot(id) => self.run_task(&self.slots[*id].handle, &self.slots[*id].task, spawn),
+            Ready::Added(task) => {
+                if let Some(place) = task.place() {
+                    self.run_task(task, place, spawn);
+                }
+            }
+        }
+    }
+
+    fn run_task(&self, task: &TaskRef, place: &Place<'_>, spawn: Option<&dyn Spawn>) {
+        match self.enter(task, place) {
             Some(Step::Again) => {
-                slot.handle.state().again();
-                self.core.queue(&slot.handle);
+                task.state().again();
+                self.core.queue(task);
             }
             Some(Step::Wait) => {
-                if slot.handle.state().wait() {
+                if task.state().wait() {
                     self.core.task_waits();
                 } else {
-                    self.core.queue(&slot.handle);
+                    self.core.queue(task);
                 }
             }
             Some(Step::OwnThread) => match spawn {
                 Some(spawn) if self.core.own_threads_allowed => {
-                    self.move_to_own_thread(slot, spawn);
+                    self.move_to_own_thread(task, spawn);
                 }
                 _ => {
-                    slot.handle.state().again();
-                    self.core.queue(&slot.handle);
+                    task.state().again();
+                    self.core.queue(task);
                 }
             },
-            Some(Step::Done) => self.retire(slot),
+            Some(Step::Done) => self.retire(task, place),
             None => {}
         }
     }
 
-    fn move_to_own_thread(&self, slot: &Slot<'env>, spawn: &dyn Spawn) {
+    fn move_to_own_thread(&self, task: &TaskRef, spawn: &dyn Spawn) {
         let parker = Parker::new();
         self.core.register_own_thread(parker.unparker().clone());
-        slot.handle.state().again();
-        slot.handle.move_to(Home::OwnThread(parker.unparker().clone()));
-        if let Err(error) = spawn.own_thread(slot.handle.id(), parker) {
+        task.state().again();
+        task.move_to(Home::OwnThread(parker.unparker().clone()));
+        if let Err(error) = spawn.own_thread(task.ready(), parker) {
             self.core.fail(
                 FlowError::new(ErrorKind::Source, "no thread could be started for a source")
                     .with_source(error),
@@ -160,15 +173,25 @@ impl<'env> Run<'env> {
     }
 
     /// The life of a task that has a thread of its own.
-    fn live_apart(&self, id: usize, parker: &Parker) {
-        let slot = &self.slots[id];
+    fn live_apart(&self, ready: &Ready, parker: &Parker) {
+        match ready {
+            Ready::Slot(id) => self.live(&self.slots[*id].handle, &self.slots[*id].task, parker),
+            Ready::Added(task) => {
+                if let Some(place) = task.place() {
+                    self.live(task, place, parker);
+                }
+            }
+        }
+    }
+
+    fn live(&self, task: &TaskRef, place: &Place<'_>, parker: &Parker) {
         while !self.core.is_over() {
-            match self.enter(slot) {
-                Some(Step::Again | Step::OwnThread) => slot.handle.state().again(),
+            match self.enter(task, place) {
+                Some(Step::Again | Step::OwnThread) => task.state().again(),
                 Some(Step::Wait) => {
-                    if slot.handle.state().wait() {
+                    if task.state().wait() {
                         self.core.task_waits();
-                        while !slot.handle.state().is_scheduled() {
+                        while !task.state().is_scheduled() {
                             if self.core.is_over() {
                                 return;
                             }
@@ -176,19 +199,19 @@ impl<'env> Run<'env> {
                         }
                     }
                 }
-                Some(Step::Done) => return self.retire(slot),
+                Some(Step::Done) => return self.retire(task, place),
                 None => return,
             }
         }
     }
 
     /// Runs the task once, with its panics caught. `None`: it failed, and so has the run.
-    fn enter(&self, slot: &Slot<'env>) -> Option<Step> {
-        slot.handle.state().start();
-        let mut task = unpoisoned(slot.task.lock());
+    fn enter(&self, handle: &TaskRef, place: &Place<'_>) -> Option<Step> {
+        handle.state().start();
+        let mut task = unpoisoned(place.lock());
         let task = task.as_mut()?;
         let outer = ON_WORKER.replace(true);
-        let mut cx = Cx::new(&self.core, &slot.handle);
+        let mut cx = Cx::new(&self.core, handle);
         // What an earlier panic left, which somebody else has caught, is none of ours.
         culprit::take();
         let ran = catch_unwind(AssertUnwindSafe(|| task.run(&mut cx)));
@@ -196,16 +219,15 @@ impl<'env> Run<'env> {
         match ran {
             Ok(step) => Some(step),
             Err(payload) => {
-                slot.handle.fail(culprit::named(payload));
+                handle.fail(culprit::named(payload));
                 None
             }
         }
     }
 
-    fn retire(&self, slot: &Slot<'env>) {
-        slot.handle.state().done();
-        let task = unpoisoned(slot.task.lock()).take();
-        self.drop_caught(slot, task);
+    fn retire(&self, handle: &TaskRef, place: &Place<'_>) {
+        handle.state().done();
+        drop_caught(handle, place);
         self.core.task_done();
     }
 
@@ -213,15 +235,16 @@ impl<'env> Run<'env> {
     /// a `Drop` is reported like any other, and the others are still dropped.
     pub(crate) fn clear(&self) {
         for slot in &self.slots {
-            let task = unpoisoned(slot.task.lock()).take();
-            self.drop_caught(slot, task);
+            drop_caught(&slot.handle, &slot.task);
         }
     }
+}
 
-    fn drop_caught(&self, slot: &Slot<'env>, task: Option<Box<dyn Task + 'env>>) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
-            slot.handle.fail_in_drop(culprit::named(payload));
-        }
+/// Drops what is in a task's place.
+pub(crate) fn drop_caught(handle: &TaskRef, place: &Place<'_>) {
+    let task = unpoisoned(place.lock()).take();
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
+        handle.fail_in_drop(culprit::named(payload));
     }
 }
 
@@ -238,20 +261,20 @@ impl Steps for Run<'_> {
                 core.fire_timers(now);
             }
         }
-        let Some(id) = core.next_ready() else {
+        let Some(ready) = core.next_ready() else {
             return false;
         };
         if core.workers > 1 && !core.is_simulated() && core.has_ready() {
             self.start_helper_if_worth_it(spawn);
         }
-        self.run_task(id, Some(spawn));
+        self.run_ready(&ready, Some(spawn));
         true
     }
 
     fn run_if_scheduled(&self, task: usize) -> bool {
         let scheduled = self.is_scheduled(task);
         if scheduled {
-            self.run_task(task, None);
+            self.run_ready(&Ready::Slot(task), None);
         }
         scheduled
     }
@@ -305,11 +328,11 @@ impl Spawn for Scoped<'_, '_, '_> {
             .map(drop)
     }
 
-    fn own_thread(&self, task: usize, parker: Parker) -> io::Result<()> {
+    fn own_thread(&self, task: Ready, parker: Parker) -> io::Result<()> {
         let run = self.run;
         thread::Builder::new()
             .name("flow-source".into())
-            .spawn_scoped(self.scope, move || run.live_apart(task, &parker))
+            .spawn_scoped(self.scope, move || run.live_apart(&task, &parker))
             .map(drop)
     }
 }
@@ -350,7 +373,7 @@ impl Spawn for Owned {
         self.spawn("flow-worker", |this| this.run.work(this))
     }
 
-    fn own_thread(&self, task: usize, parker: Parker) -> io::Result<()> {
-        self.spawn("flow-source", move |this| this.run.live_apart(task, &parker))
+    fn own_thread(&self, task: Ready, parker: Parker) -> io::Result<()> {
+        self.spawn("flow-source", move |this| this.run.live_apart(&task, &parker))
     }
 }

@@ -9,6 +9,7 @@ use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
 use crate::runtime::stage::{Input, Pull};
 use crate::runtime::task::TaskRef;
+use crate::stage::{Context, Peer, Reason};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -57,6 +58,12 @@ pub trait Producer: Send {
     /// An error fails the run with [`ErrorKind::Source`].
     fn produce(&mut self, demand: &mut Demand<'_, Self::Item>) -> Result<Produced, BoxError>;
 
+    /// A consumer has subscribed, where this is a stage of its own (see [`stage`](crate::stage)).
+    fn on_subscribe(&mut self, _peer: &Peer, _cx: &mut Context<'_, Self::Item>) {}
+
+    /// A consumer has left, where this is a stage of its own.
+    fn on_cancel(&mut self, _peer: &Peer, _reason: &Reason, _cx: &mut Context<'_, Self::Item>) {}
+
     /// The position of the next event, for a source that can be read again from there. Recorded by
     /// checkpoints; none by default.
     fn position(&self) -> Option<u64> {
@@ -89,7 +96,7 @@ pub struct Demand<'a, T> {
     events: usize,
     emitted: &'a mut VecDeque<T>,
     task: &'a TaskRef,
-    rung: &'a Arc<AtomicBool>,
+    rung: &'a mut Option<Arc<AtomicBool>>,
     awaits_bell: &'a mut bool,
 }
 
@@ -109,7 +116,8 @@ impl<T> Demand<'_, T> {
     pub fn notifier(&mut self) -> Notifier {
         *self.awaits_bell = true;
         self.task.core().outside_enters();
-        Notifier(Arc::new(Bell { task: self.task.clone(), rung: Arc::clone(self.rung) }))
+        let rung = Arc::clone(self.rung.get_or_insert_default());
+        Notifier(Arc::new(Bell { task: self.task.clone(), rung }))
     }
 }
 
@@ -212,41 +220,30 @@ impl<P: Producer> Stampable for FromStages<P> {
     }
 }
 
-/// One producer.
-struct FromProducer<P: Producer> {
-    producer: P,
-    /// What it emitted and there was no demand for.
-    emitted: VecDeque<P::Item>,
+/// When a producer is asked again.
+pub(crate) struct Asking {
     produced: Produced,
     /// A notifier has said that there is something again.
-    rung: Arc<AtomicBool>,
+    rung: Option<Arc<AtomicBool>>,
     /// Whether its last call took a notifier, which will say so.
     awaits_bell: bool,
     /// When it is asked again by time.
     due: u64,
-    site: Site,
 }
 
 /// A pending producer without a notifier is asked again after 1 ms, in nanoseconds.
 const ASK_AGAIN: u64 = 1_000_000;
 
-impl<P: Producer> FromProducer<P> {
-    fn new(producer: P, site: Site) -> Self {
-        FromProducer {
-            producer,
-            emitted: VecDeque::new(),
-            produced: Produced::More,
-            rung: Arc::default(),
-            awaits_bell: false,
-            due: 0,
-            site,
-        }
+impl Asking {
+    pub(crate) fn new() -> Self {
+        Asking { produced: Produced::More, rung: None, awaits_bell: false, due: 0 }
     }
 
     /// Whether it said that there is nothing for now, and nothing has changed since: a task may be
     /// woken for other reasons.
-    fn still_pending(&self, cx: &mut Cx<'_>) -> bool {
-        if self.produced != Produced::Pending || self.rung.swap(false, Ordering::SeqCst) {
+    pub(crate) fn still_pending(&self, cx: &mut Cx<'_>) -> bool {
+        let rung = self.rung.as_ref().is_some_and(|rung| rung.swap(false, Ordering::SeqCst));
+        if self.produced != Produced::Pending || rung {
             return false;
         }
         if self.awaits_bell {
@@ -255,47 +252,79 @@ impl<P: Producer> FromProducer<P> {
         cx.lap();
         cx.now() < self.due
     }
+
+    /// Asks it for so many events.
+    pub(crate) fn ask<T>(
+        &mut self,
+        events: usize,
+        emitted: &mut VecDeque<T>,
+        cx: &Cx<'_>,
+        produce: impl FnOnce(&mut Demand<'_, T>) -> Result<Produced, BoxError>,
+    ) -> Result<Produced, BoxError> {
+        self.awaits_bell = false;
+        let produced = produce(&mut Demand {
+            events: events + emitted.len(),
+            emitted,
+            task: cx.task,
+            rung: &mut self.rung,
+            awaits_bell: &mut self.awaits_bell,
+        })?;
+        self.produced = produced;
+        Ok(produced)
+    }
+
+    /// It is pending: sees to it that it is asked again.
+    pub(crate) fn wait(&mut self, cx: &mut Cx<'_>) {
+        if !self.awaits_bell {
+            cx.lap();
+            self.due = cx.now() + ASK_AGAIN;
+            cx.wake_at(self.due);
+        }
+    }
+}
+
+/// One producer.
+struct FromProducer<P: Producer> {
+    producer: P,
+    /// What it emitted and there was no demand for.
+    emitted: VecDeque<P::Item>,
+    asking: Asking,
+    site: Site,
+}
+
+impl<P: Producer> FromProducer<P> {
+    fn new(producer: P, site: Site) -> Self {
+        FromProducer { producer, emitted: VecDeque::new(), asking: Asking::new(), site }
+    }
 }
 
 impl<P: Producer, K: Push<P::Item>> Input<K> for FromProducer<P> {
     fn pull(&mut self, kernel: &mut K, room: usize, cx: &mut Cx<'_>) -> Pull {
         if self.emitted.is_empty() {
-            if self.produced == Produced::Done || cx.core.phase() != Phase::Running {
+            if self.asking.produced == Produced::Done || cx.core.phase() != Phase::Running {
                 return Pull::End;
             }
-            if self.still_pending(cx) {
+            if self.asking.still_pending(cx) {
                 return Pull::Wait;
             }
-            self.awaits_bell = false;
-            let producer = &mut self.producer;
-            let mut demand = Demand {
-                events: room,
-                emitted: &mut self.emitted,
-                task: cx.task,
-                rung: &self.rung,
-                awaits_bell: &mut self.awaits_bell,
-            };
-            match guarded(&self.site, || producer.produce(&mut demand)) {
-                Ok(produced) => self.produced = produced,
-                Err(error) => {
-                    let failed = FlowError::new(ErrorKind::Source, "a producer failed");
-                    cx.task.fail(failed.with_source(error).with_site(self.site));
-                    return Pull::Wait;
-                }
+            let (producer, emitted, site) = (&mut self.producer, &mut self.emitted, &self.site);
+            let asked = self
+                .asking
+                .ask(room, emitted, cx, |demand| guarded(site, || producer.produce(demand)));
+            if let Err(error) = asked {
+                let failed = FlowError::new(ErrorKind::Source, "a producer failed");
+                cx.task.fail(failed.with_source(error).with_site(self.site));
+                return Pull::Wait;
             }
         }
         let now = room.min(self.emitted.len());
         kernel.push_all(self.emitted.drain(..now));
-        match self.produced {
+        match self.asking.produced {
             _ if now > 0 => Pull::Some(now),
             Produced::Done => Pull::End,
             Produced::More => Pull::Some(0),
             Produced::Pending => {
-                if !self.awaits_bell {
-                    cx.lap();
-                    self.due = cx.now() + ASK_AGAIN;
-                    cx.wake_at(self.due);
-                }
+                self.asking.wait(cx);
                 Pull::Wait
             }
         }

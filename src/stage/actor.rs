@@ -1,0 +1,428 @@
+//! A stage as a task: reads its mail, handles events while its consumers have room, asks for more.
+//!
+//! Invariants:
+//! - What concerns credit (subscribing, asking, leaving) is done as soon as it is read. Events, ends
+//!   and calls stand in one line, so that none overtakes another.
+//! - A batch is handled only where the consumers have room for something; what it emits beyond that
+//!   is buffered, and no further one is handled until the buffer is handed out.
+//! - A stage that ends tells everybody, gives back what it has not handled, and closes its mailbox;
+//!   whoever sends later learns how it ended.
+
+use super::batch::Batch;
+use super::control::{Context, Order, Peer, Side};
+use super::input::Input;
+use super::mailbox::{Call, Counters, Downstream, Id, Mail, Mailbox};
+use super::output::Output;
+use super::reason::Reason;
+use super::role::Role;
+use super::shared::Shared;
+use super::subscription::{Cancel, Request};
+use crate::error::{BoxError, ErrorKind, FlowError, Site};
+use crate::kernel::culprit::{self, guarded};
+use crate::runtime::core::Cx;
+use crate::runtime::task::{Step, Task};
+use crate::source::{Asking, Produced};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+pub(crate) struct Actor<R: Role> {
+    pub(crate) mailbox: Arc<Mailbox<R>>,
+    pub(crate) role: R,
+    pub(crate) input: Input<R::In>,
+    pub(crate) output: Output<R::Out>,
+    pub(crate) asking: Asking,
+    pub(crate) mail: Vec<Mail<R>>,
+    pub(crate) line: VecDeque<Waiting<R>>,
+    pub(crate) after_buffered: Vec<Call<R::Stage, R::Out>>,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) life: Life,
+    pub(crate) draining: bool,
+    /// Whether it has asked for a thread of its own.
+    pub(crate) apart: bool,
+    /// Whether its failure is everybody's.
+    pub(crate) linked: bool,
+    /// Whether it ends when its last consumer has left.
+    pub(crate) ends_alone: bool,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) site: Site,
+}
+
+/// What stands in line.
+pub(crate) enum Waiting<R: Role> {
+    Events { id: Id, events: VecDeque<R::In> },
+    Ended { id: Id, reason: Reason },
+    Call(Call<R::Stage, R::Out>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Life {
+    Running,
+    /// Nothing comes any more; what is buffered is still asked for.
+    Ending,
+    Over,
+}
+
+/// Why a turn ended early.
+enum Stop {
+    Failed(FlowError),
+    Now(Reason),
+}
+
+impl From<FlowError> for Stop {
+    fn from(error: FlowError) -> Self {
+        Stop::Failed(error)
+    }
+}
+
+impl<R: Role> Task for Actor<R> {
+    fn run(&mut self, cx: &mut Cx<'_>) -> Step {
+        match catch_unwind(AssertUnwindSafe(|| self.turn(cx))) {
+            Ok(Ok(step)) => step,
+            Ok(Err(Stop::Now(reason))) => self.exit(&reason),
+            Ok(Err(Stop::Failed(error))) => self.exit(&Reason::Failed(self.named(error))),
+            Err(payload) => {
+                let error = self.named(culprit::named(payload));
+                self.exit(&Reason::Failed(error))
+            }
+        }
+    }
+}
+
+impl<R: Role> Drop for Actor<R> {
+    /// Where the runtime is dropped with its stages.
+    fn drop(&mut self) {
+        if !matches!(self.life, Life::Over) {
+            self.exit(&Reason::Shutdown);
+        }
+    }
+}
+
+impl<R: Role> Actor<R> {
+    fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Step, Stop> {
+        self.read_mail()?;
+        if R::BLOCKS && !self.apart {
+            self.apart = true;
+            return Ok(Step::OwnThread);
+        }
+        loop {
+            if self.work_off(cx)? {
+                return Ok(Step::Again);
+            }
+            let more = self.produce(cx)?;
+            if !self.after_buffered.is_empty() && self.output.buffered() == 0 {
+                for call in std::mem::take(&mut self.after_buffered) {
+                    self.call(call)?;
+                }
+            }
+            if let (Life::Ending, 0) = (&self.life, self.output.buffered()) {
+                return Err(Stop::Now(Reason::Normal));
+            }
+            if !more {
+                return Ok(Step::Wait);
+            }
+            cx.lap();
+            if R::BLOCKS || cx.spent() {
+                return Ok(Step::Again);
+            }
+        }
+    }
+
+    /// Reads all mail; does at once what concerns credit.
+    fn read_mail(&mut self) -> Result<(), Stop> {
+        let mut mail = std::mem::take(&mut self.mail);
+        self.mailbox.take(&mut mail);
+        let mut asked = false;
+        for mail in mail.drain(..) {
+            match mail {
+                Mail::Subscribe(request) => self.admit(request)?,
+                Mail::Ask { id, events, spare } => {
+                    self.output.give(id, events, spare);
+                    asked = true;
+                }
+                Mail::Leave { id, reason, unhandled, partition } => {
+                    self.dismiss(id, &reason)?;
+                    self.output.give_back(unhandled, partition, &self.mailbox.counters);
+                    asked = true;
+                }
+                Mail::Events { id, events } => {
+                    self.line.push_back(Waiting::Events { id, events });
+                }
+                Mail::Ended { id, reason } => self.line.push_back(Waiting::Ended { id, reason }),
+                Mail::Join(joining) => {
+                    let peer = Peer {
+                        id: joining.id,
+                        side: Side::Producer,
+                        name: joining.how.upstream.name(),
+                    };
+                    let own = Arc::clone(&self.mailbox) as Arc<dyn Downstream<R::In>>;
+                    self.input.join(joining, own);
+                    self.with_context(|role, cx| role.on_subscribe(&peer, cx))?;
+                }
+                Mail::AskFor { id, events } => {
+                    if let Some(taking) = self.input.get(id) {
+                        taking.ask(events);
+                    }
+                }
+                Mail::Unsubscribe { id } => {
+                    if let Some(taking) = self.input.get(id) {
+                        taking.leave();
+                    }
+                }
+                Mail::Call(call) => self.line.push_back(Waiting::Call(call)),
+                Mail::CallAfterBuffered(call) => self.after_buffered.push(call),
+                Mail::Forward(forward) => {
+                    self.output.accumulates = !forward;
+                    asked = true;
+                }
+                Mail::Drain => {
+                    self.draining = true;
+                    if R::PRODUCES || self.input.is_empty() {
+                        self.end()?;
+                    }
+                }
+                Mail::Stop(reason) => return Err(Stop::Now(reason)),
+            }
+        }
+        self.mail = mail;
+        if asked {
+            self.dispatch()?;
+        }
+        Ok(())
+    }
+
+    /// Does what stands in line. True: it has run for long enough.
+    fn work_off(&mut self, cx: &mut Cx<'_>) -> Result<bool, Stop> {
+        while matches!(self.life, Life::Running) {
+            match self.line.front_mut() {
+                None => break,
+                Some(Waiting::Events { id, events }) => {
+                    let id = *id;
+                    let Some(taking) = self.input.get(id) else {
+                        // Its subscription has ended: nothing comes after an end.
+                        Counters::add(&self.mailbox.counters.dropped, events.len());
+                        self.line.pop_front();
+                        continue;
+                    };
+                    if taking.takes_back(events) {
+                        self.line.pop_front();
+                        continue;
+                    }
+                    if R::EMITS && self.output.room() == 0 {
+                        break;
+                    }
+                    let n = cx.limit(taking.batch.min(events.len()));
+                    let batch = Batch { events: events.drain(..n), from: id };
+                    let (role, buffer) = (&mut self.role, &mut self.output.buffer);
+                    let handled = guarded(&self.site, || role.handle(batch, buffer));
+                    Counters::add(&self.mailbox.counters.events_in, n);
+                    handled.map_err(|error| Self::failed(error))?;
+                    let emptied = events.is_empty().then(|| std::mem::take(events));
+                    if emptied.is_some() {
+                        self.line.pop_front();
+                    }
+                    if R::EMITS {
+                        self.dispatch()?;
+                    }
+                    if let Some(taking) = self.input.get(id) {
+                        taking.handled(n, emptied);
+                    }
+                }
+                Some(Waiting::Ended { .. }) => {
+                    if let Some(Waiting::Ended { id, reason }) = self.line.pop_front() {
+                        self.ended(id, reason)?;
+                    }
+                }
+                Some(Waiting::Call(_)) => {
+                    if R::EMITS && !self.output.has_buffer() {
+                        break;
+                    }
+                    if let Some(Waiting::Call(call)) = self.line.pop_front() {
+                        self.call(call)?;
+                    }
+                }
+            }
+            cx.lap();
+            if cx.spent() {
+                return Ok(!self.line.is_empty());
+            }
+        }
+        Ok(false)
+    }
+
+    /// Asks the user's producer, if there is demand. True: it should be asked again.
+    fn produce(&mut self, cx: &mut Cx<'_>) -> Result<bool, Stop> {
+        if !R::PRODUCES || !matches!(self.life, Life::Running) {
+            return Ok(false);
+        }
+        let room = cx.limit(self.output.room());
+        if room == 0 || self.asking.still_pending(cx) {
+            return Ok(false);
+        }
+        let (role, buffer) = (&mut self.role, &mut self.output.buffer);
+        let site = &self.site;
+        let produced =
+            self.asking.ask(room, buffer, cx, |demand| guarded(site, || role.produce(demand)));
+        match produced.map_err(Self::failed)? {
+            Produced::Done => {
+                self.life = Life::Ending;
+                self.dispatch()?;
+                Ok(false)
+            }
+            Produced::Pending => {
+                self.dispatch()?;
+                self.asking.wait(cx);
+                Ok(false)
+            }
+            Produced::More => {
+                self.dispatch()?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn dispatch(&mut self) -> Result<(), Stop> {
+        let (output, counters) = (&mut self.output, &self.mailbox.counters);
+        guarded(&self.site, || output.dispatch(counters)).map_err(|error| {
+            Stop::Failed(
+                FlowError::new(ErrorKind::Routing, "events were not dispatched").with_source(error),
+            )
+        })
+    }
+
+    fn failed(error: BoxError) -> Stop {
+        Stop::Failed(FlowError::new(R::FAILS, "a stage failed").with_source(error))
+    }
+
+    /// Runs a closure on the user's own type.
+    fn call(&mut self, call: Call<R::Stage, R::Out>) -> Result<(), Stop> {
+        self.with_context(|role, cx| call(role.stage(), cx))
+    }
+
+    fn with_context(
+        &mut self,
+        call: impl FnOnce(&mut R, &mut Context<'_, R::Out>),
+    ) -> Result<(), Stop> {
+        let (role, out, orders) = (&mut self.role, &mut self.output.buffer, &mut self.orders);
+        guarded(&self.site, || call(role, &mut Context { out, orders }));
+        let mut orders = std::mem::take(&mut self.orders);
+        for order in orders.drain(..) {
+            match order {
+                Order::Ask(id, events) => {
+                    if let Some(taking) = self.input.get(id) {
+                        taking.ask(events);
+                    }
+                }
+                Order::Cancel(id) => {
+                    if let Some(taking) = self.input.get(id) {
+                        taking.leave();
+                    }
+                    if let Some(downstream) = self.output.remove(id) {
+                        downstream.ended(id, Reason::Cancelled);
+                    }
+                }
+                Order::Stop => self.end()?,
+            }
+        }
+        self.orders = orders;
+        self.dispatch()
+    }
+
+    fn admit(&mut self, request: Request<R::Out>) -> Result<(), Stop> {
+        let peer = Peer { id: request.id, side: Side::Consumer, name: request.downstream.name() };
+        match self.output.add(request) {
+            Ok(()) => {
+                self.with_context(|role, cx| role.on_subscribe(&peer, cx))?;
+            }
+            Err((request, why)) => {
+                let error = FlowError::new(ErrorKind::Option, why).with_site(self.site);
+                request.refused(Reason::Failed(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// A consumer leaves.
+    fn dismiss(&mut self, id: Id, reason: &Reason) -> Result<(), Stop> {
+        let Some(downstream) = self.output.remove(id) else {
+            return Ok(());
+        };
+        // One that lives on waits to hear that nothing more comes.
+        downstream.ended(id, Reason::Cancelled);
+        let peer = Peer { id, side: Side::Consumer, name: downstream.name() };
+        self.with_context(|role, cx| role.on_cancel(&peer, reason, cx))?;
+        if self.ends_alone && !self.output.has_consumers() {
+            self.life = Life::Ending;
+        }
+        Ok(())
+    }
+
+    /// An input has ended.
+    fn ended(&mut self, id: Id, reason: Reason) -> Result<(), Stop> {
+        let Some(taking) = self.input.remove(id) else {
+            return Ok(());
+        };
+        let peer = Peer { id, side: Side::Producer, name: taking.producer() };
+        self.with_context(|role, cx| role.on_cancel(&peer, &reason, cx))?;
+        let all_ended = self.input.is_empty();
+        match (taking.cancel, reason) {
+            (Cancel::Permanent | Cancel::Transient, Reason::Failed(error)) => {
+                Err(Stop::Now(Reason::Failed(error)))
+            }
+            (Cancel::Permanent, _) => self.end(),
+            (Cancel::Transient, Reason::Normal | Reason::Shutdown) if all_ended => self.end(),
+            _ if all_ended && self.draining => self.end(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing comes any more: the user's stage says its last.
+    fn end(&mut self) -> Result<(), Stop> {
+        if matches!(self.life, Life::Running) {
+            self.life = Life::Ending;
+            let (role, buffer) = (&mut self.role, &mut self.output.buffer);
+            guarded(&self.site, || role.end(buffer)).map_err(Self::failed)?;
+            self.dispatch()?;
+        }
+        Ok(())
+    }
+
+    /// Tells everybody that it is over.
+    fn exit(&mut self, reason: &Reason) -> Step {
+        self.life = Life::Over;
+        let mail = self.mailbox.close(reason);
+        let mut unhandled: Vec<(Id, VecDeque<R::In>)> = Vec::new();
+        let counters = &self.mailbox.counters;
+        for waiting in self.line.drain(..) {
+            if let Waiting::Events { id, events } = waiting {
+                unhandled.push((id, events));
+            }
+        }
+        for mail in self.mail.drain(..).chain(mail) {
+            match mail {
+                Mail::Events { id, events } => unhandled.push((id, events)),
+                Mail::Subscribe(request) => request.refused(reason.clone()),
+                Mail::Leave { unhandled, .. } => Counters::add(&counters.dropped, unhandled.len()),
+                _ => {}
+            }
+        }
+        self.input.leave_all(reason, |of| {
+            let mut all = VecDeque::new();
+            unhandled
+                .iter_mut()
+                .filter(|(id, _)| *id == of)
+                .for_each(|(_, events)| all.append(events));
+            all
+        });
+        Counters::add(&counters.dropped, self.output.buffered());
+        self.output.end(reason);
+        self.shared.is_over(self.mailbox.task.id(), reason, self.linked);
+        Step::Done
+    }
+
+    fn named(&self, error: FlowError) -> FlowError {
+        let name = || self.mailbox.name.as_deref().unwrap_or(R::VERB).to_owned();
+        let error = error.with_site(self.site).with_stage(name);
+        self.shared.core().with_seed(error)
+    }
+}

@@ -1,0 +1,133 @@
+//! What a stage takes: its subscriptions, and when each asks for more.
+
+use super::mailbox::{Downstream, Id, Upstream};
+use super::reason::Reason;
+use super::subscription::{Cancel, Joining, Request};
+use crate::runtime::credit::Demand;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub(crate) struct Input<T> {
+    subscriptions: Vec<Taking<T>>,
+    /// Whether there has been one: a stage ends when all its inputs have.
+    pub(crate) had_some: bool,
+}
+
+/// One subscription.
+pub(crate) struct Taking<T> {
+    pub(crate) id: Id,
+    upstream: Arc<dyn Upstream<T>>,
+    demand: Demand,
+    /// How many events are handled at once.
+    pub(crate) batch: usize,
+    manual: bool,
+    partition: Option<usize>,
+    pub(crate) cancel: Cancel,
+    /// An empty buffer that goes back with the next ask.
+    spare: VecDeque<T>,
+    /// Cancelled, until the producer says that nothing more comes: what comes meanwhile goes back.
+    leaving: Option<VecDeque<T>>,
+}
+
+impl<T> Input<T> {
+    pub(crate) fn new() -> Self {
+        Input { subscriptions: Vec::new(), had_some: false }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.subscriptions.is_empty()
+    }
+
+    pub(crate) fn join(&mut self, joining: Joining<T>, downstream: Arc<dyn Downstream<T>>) {
+        let Joining { id, how, min } = joining;
+        let request = Request {
+            id,
+            downstream,
+            selector: how.selector,
+            partition: how.partition,
+            credit: if how.manual { 0 } else { how.max },
+        };
+        self.subscriptions.push(Taking {
+            id,
+            upstream: Arc::clone(&how.upstream),
+            demand: Demand::new(how.max, min),
+            batch: how.max - min,
+            manual: how.manual,
+            partition: how.partition,
+            cancel: how.cancel,
+            spare: VecDeque::new(),
+            leaving: None,
+        });
+        self.had_some = true;
+        how.upstream.subscribe(request);
+    }
+
+    pub(crate) fn get(&mut self, id: Id) -> Option<&mut Taking<T>> {
+        self.subscriptions.iter_mut().find(|taking| taking.id == id)
+    }
+
+    /// Takes out a subscription that has ended; what came after it was cancelled goes back.
+    pub(crate) fn remove(&mut self, id: Id) -> Option<Taking<T>> {
+        let at = self.subscriptions.iter().position(|taking| taking.id == id)?;
+        let mut taking = self.subscriptions.remove(at);
+        if let Some(unhandled) = taking.leaving.take().filter(|unhandled| !unhandled.is_empty()) {
+            taking.upstream.leave(id, Reason::Cancelled, unhandled, taking.partition);
+        }
+        Some(taking)
+    }
+
+    /// Ends all of them, with what was not handled.
+    pub(crate) fn leave_all(
+        &mut self,
+        reason: &Reason,
+        mut unhandled: impl FnMut(Id) -> VecDeque<T>,
+    ) {
+        for mut taking in self.subscriptions.drain(..) {
+            let mut events = taking.leaving.take().unwrap_or_default();
+            events.append(&mut unhandled(taking.id));
+            taking.upstream.leave(taking.id, reason.clone(), events, taking.partition);
+        }
+    }
+}
+
+impl<T> Taking<T> {
+    /// Records handled events, asks for more when it is time to; `emptied` is the buffer that they
+    /// came in, if all of it was handled.
+    pub(crate) fn handled(&mut self, events: usize, emptied: Option<VecDeque<T>>) {
+        if let Some(emptied) = emptied {
+            self.spare = emptied;
+        }
+        if !self.manual {
+            let ask = self.demand.handled(events);
+            self.ask(ask);
+        }
+    }
+
+    pub(crate) fn ask(&mut self, events: usize) {
+        if events > 0 {
+            self.upstream.ask(self.id, events, std::mem::take(&mut self.spare));
+        }
+    }
+
+    pub(crate) fn leave(&mut self) {
+        if self.leaving.is_none() {
+            self.leaving = Some(VecDeque::new());
+            self.upstream.leave(self.id, Reason::Cancelled, VecDeque::new(), self.partition);
+        }
+    }
+
+    /// Whether events that came go back instead of being handled.
+    pub(crate) fn takes_back(&mut self, events: &mut VecDeque<T>) -> bool {
+        match &mut self.leaving {
+            Some(unhandled) => {
+                unhandled.append(events);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(crate) fn producer(&self) -> Option<Arc<str>> {
+        self.upstream.name()
+    }
+}

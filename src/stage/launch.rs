@@ -1,0 +1,169 @@
+//! A stage that is about to be started, and its options.
+
+use super::actor::{Actor, Life};
+use super::dispatch::{Broadcast, ByDemand, Dispatcher, Partition};
+use super::input::Input;
+use super::mailbox::{Mail, Mailbox};
+use super::output::{BUFFER, Output, Overflow};
+use super::reason::Reason;
+use super::reference::StageRef;
+use super::role::Role;
+use super::shared::{Shared, Tells};
+use super::subscription::Subscribe;
+use crate::error::Site;
+use crate::source::Asking;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+/// A stage that is about to be started: see [`Stages`](super::Stages).
+#[must_use = "a stage does nothing before `start`"]
+pub struct Launch<R: Role> {
+    shared: Arc<Shared>,
+    role: R,
+    site: Site,
+    name: Option<Arc<str>>,
+    subscriptions: Vec<Subscribe<R::In>>,
+    dispatcher: Box<dyn Dispatcher<R::Out>>,
+    buffer: usize,
+    overflow: Overflow,
+    accumulates: bool,
+    linked: bool,
+    ends_alone: bool,
+}
+
+impl<R: Role> fmt::Debug for Launch<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Launch").field("role", &R::VERB).field("name", &self.name).finish()
+    }
+}
+
+impl<R: Role> Launch<R> {
+    pub(crate) fn new(shared: &Arc<Shared>, role: R, site: Site) -> Self {
+        Launch {
+            shared: Arc::clone(shared),
+            role,
+            site,
+            name: None,
+            subscriptions: Vec::new(),
+            dispatcher: Box::new(ByDemand),
+            buffer: BUFFER,
+            overflow: Overflow::default(),
+            accumulates: false,
+            linked: true,
+            ends_alone: false,
+        }
+    }
+
+    /// Names the stage in errors, callbacks and metrics.
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Its failure ends only itself and what depends on it. Otherwise the first failure ends all
+    /// stages, and is what [`Stages::join`](super::Stages::join) gives.
+    pub fn unlinked(mut self) -> Self {
+        self.linked = false;
+        self
+    }
+
+    /// Subscribes to a stage before it handles anything else. May be called several times.
+    ///
+    /// A demand that is refused fails the stage.
+    pub fn subscribe(mut self, to: impl Into<Subscribe<R::In>>) -> Self {
+        self.subscriptions.push(to.into());
+        self
+    }
+
+    /// Starts the stage.
+    pub fn start(self) -> StageRef<R::Stage, R::In, R::Out> {
+        let task = self.shared.next_task();
+        let mailbox = Mailbox::new(task.clone(), self.name);
+        let actor = Actor {
+            mailbox: Arc::clone(&mailbox),
+            role: self.role,
+            input: Input::new(),
+            output: Output::new(self.dispatcher, self.buffer, self.overflow, self.accumulates),
+            asking: Asking::new(),
+            mail: Vec::new(),
+            line: VecDeque::new(),
+            after_buffered: Vec::new(),
+            orders: Vec::new(),
+            life: Life::Running,
+            draining: false,
+            apart: false,
+            linked: self.linked,
+            ends_alone: self.ends_alone,
+            shared: Arc::clone(&self.shared),
+            site: self.site,
+        };
+        task.put(Box::new(actor));
+        self.shared.lives(task.clone(), Arc::clone(&mailbox) as Arc<dyn Tells>);
+        let stage = StageRef::new(mailbox, &self.shared);
+        for subscribe in self.subscriptions {
+            if let Err(error) = stage.subscribe_at(subscribe, self.site) {
+                stage.tell_stop(Reason::Failed(error));
+            }
+        }
+        // Also a stage that nobody has written to has something to do: an iterator moves away.
+        task.notify();
+        stage
+    }
+}
+
+/// Options of stages that emit.
+impl<R: Role> Launch<R> {
+    /// Who gets which event: [`ByDemand`] where nothing is said.
+    pub fn dispatcher(mut self, dispatcher: impl Dispatcher<R::Out> + 'static) -> Self {
+        self.dispatcher = Box::new(dispatcher);
+        self
+    }
+
+    /// Every consumer gets every event: see [`Broadcast`].
+    pub fn broadcast(self) -> Self
+    where
+        R::Out: Clone,
+    {
+        self.dispatcher(Broadcast::new())
+    }
+
+    /// Every event goes to the consumer of its partition: see [`Partition`].
+    pub fn partition<F>(self, partitions: usize, route: F) -> Self
+    where
+        F: FnMut(&R::Out) -> Option<usize> + Send + 'static,
+    {
+        self.dispatcher(Partition::new(partitions, route))
+    }
+
+    /// How many events are kept that nobody has asked for, and what becomes of more: 10,000, and
+    /// [`Overflow::Block`], where nothing is said.
+    pub fn buffer(mut self, events: usize, overflow: Overflow) -> Self {
+        self.buffer = events;
+        self.overflow = overflow;
+        self
+    }
+
+    /// Holds demand back until [`forward`](StageRef::forward): nobody gets anything before everybody
+    /// has subscribed.
+    pub fn accumulate(mut self) -> Self {
+        self.accumulates = true;
+        self
+    }
+
+    /// Ends when its last consumer has left. Otherwise it waits for another one.
+    pub fn end_when_alone(mut self) -> Self {
+        self.ends_alone = true;
+        self
+    }
+}
+
+impl<R: Role> Tells for Mailbox<R> {
+    fn drain(&self) {
+        let _ended_meanwhile = self.send(Mail::Drain);
+    }
+
+    fn stop(&self) {
+        let _ended_meanwhile = self.send(Mail::Stop(Reason::Shutdown));
+    }
+}

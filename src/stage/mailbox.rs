@@ -1,0 +1,232 @@
+//! What stages send each other, and where it arrives.
+//!
+//! A mailbox belongs to one stage. Whoever sends adds a message and wakes the stage's task; the task
+//! takes all messages at once. Everything between two stages goes through their two mailboxes, so
+//! what one sends arrives in order, and nothing overtakes events.
+
+use super::control::Context;
+use super::reason::Reason;
+use super::role::Role;
+use super::subscription::Request;
+use crate::runtime::task::TaskRef;
+use crate::sync::{Mutex, unpoisoned};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Names a subscription, on both of its sides.
+pub(crate) type Id = u64;
+
+/// What is run within a stage, on its state.
+pub(crate) type Call<S, O> = Box<dyn FnOnce(&mut S, &mut Context<'_, O>) + Send>;
+
+/// What a consumer says to the stage that it takes from.
+pub(crate) trait Upstream<T>: Send + Sync {
+    /// A new consumer. One that comes too late is told how the stage ended.
+    fn subscribe(&self, request: Request<T>);
+    /// It can take so many more; `spare` is an empty buffer to send them in.
+    fn ask(&self, id: Id, events: usize, spare: VecDeque<T>);
+    /// It leaves, and has not handled these.
+    fn leave(&self, id: Id, reason: Reason, unhandled: VecDeque<T>, partition: Option<usize>);
+    fn name(&self) -> Option<Arc<str>>;
+}
+
+/// What a stage says to a consumer.
+pub(crate) trait Downstream<T>: Send + Sync {
+    /// Gives them back where the consumer is over.
+    fn events(&self, id: Id, events: VecDeque<T>) -> Result<(), VecDeque<T>>;
+    /// Nothing more will come of this subscription.
+    fn ended(&self, id: Id, reason: Reason);
+    fn name(&self) -> Option<Arc<str>>;
+}
+
+/// What anybody may say to a stage about one of its own subscriptions.
+pub(crate) trait Controls: Send + Sync {
+    fn ask_for(&self, id: Id, events: usize);
+    fn unsubscribe(&self, id: Id);
+}
+
+pub(crate) enum Mail<R: Role> {
+    /// From consumers.
+    Subscribe(Request<R::Out>),
+    Ask {
+        id: Id,
+        events: usize,
+        spare: VecDeque<R::Out>,
+    },
+    Leave {
+        id: Id,
+        reason: Reason,
+        unhandled: VecDeque<R::Out>,
+        partition: Option<usize>,
+    },
+    /// From producers.
+    Events {
+        id: Id,
+        events: VecDeque<R::In>,
+    },
+    Ended {
+        id: Id,
+        reason: Reason,
+    },
+    /// From handles.
+    Join(super::subscription::Joining<R::In>),
+    AskFor {
+        id: Id,
+        events: usize,
+    },
+    Unsubscribe {
+        id: Id,
+    },
+    Call(Call<R::Stage, R::Out>),
+    CallAfterBuffered(Call<R::Stage, R::Out>),
+    Forward(bool),
+    /// Sources end; everything else ends with its inputs.
+    Drain,
+    Stop(Reason),
+}
+
+/// What a stage has counted, changed once per batch.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) events_in: AtomicU64,
+    pub(crate) events_out: AtomicU64,
+    pub(crate) buffered: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, events: usize) {
+        if events > 0 {
+            counter.fetch_add(events as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+pub(crate) struct Mailbox<R: Role> {
+    queue: Mutex<Queue<R>>,
+    pub(crate) task: TaskRef,
+    pub(crate) counters: Counters,
+    pub(crate) name: Option<Arc<str>>,
+}
+
+struct Queue<R: Role> {
+    mail: Vec<Mail<R>>,
+    /// How the stage ended, once it has.
+    over: Option<Reason>,
+    watchers: Vec<Box<dyn FnOnce(&Reason) + Send>>,
+}
+
+impl<R: Role> Mailbox<R> {
+    pub(crate) fn new(task: TaskRef, name: Option<Arc<str>>) -> Arc<Self> {
+        let queue = Queue { mail: Vec::new(), over: None, watchers: Vec::new() };
+        let counters = Counters::default();
+        Arc::new(Mailbox { queue: Mutex::new(queue), task, counters, name })
+    }
+
+    /// Gives the message back if the stage is over, with how it ended.
+    pub(crate) fn send(&self, mail: Mail<R>) -> Result<(), (Mail<R>, Reason)> {
+        let mut queue = unpoisoned(self.queue.lock());
+        if let Some(reason) = &queue.over {
+            let reason = reason.clone();
+            return Err((mail, reason));
+        }
+        queue.mail.push(mail);
+        // Where there was mail already, its sender wakes the stage, which then takes all.
+        let first = queue.mail.len() == 1;
+        drop(queue);
+        if first {
+            self.task.notify();
+        }
+        Ok(())
+    }
+
+    /// Swaps what has arrived for an empty buffer.
+    pub(crate) fn take(&self, taken: &mut Vec<Mail<R>>) {
+        debug_assert!(taken.is_empty(), "all mail is handled before more is taken");
+        std::mem::swap(taken, &mut unpoisoned(self.queue.lock()).mail);
+    }
+
+    /// Closes it for good; returns what had arrived, and who wants to know.
+    pub(crate) fn close(&self, reason: &Reason) -> Vec<Mail<R>> {
+        let (mail, watchers) = {
+            let mut queue = unpoisoned(self.queue.lock());
+            if queue.over.is_some() {
+                return Vec::new();
+            }
+            queue.over = Some(reason.clone());
+            (std::mem::take(&mut queue.mail), std::mem::take(&mut queue.watchers))
+        };
+        for watcher in watchers {
+            watcher(reason);
+        }
+        mail
+    }
+
+    /// How the stage ended, if it has.
+    pub(crate) fn over(&self) -> Option<Reason> {
+        unpoisoned(self.queue.lock()).over.clone()
+    }
+
+    /// Tells somebody when it ends: at once if it has.
+    pub(crate) fn watch(&self, watcher: Box<dyn FnOnce(&Reason) + Send>) {
+        let mut queue = unpoisoned(self.queue.lock());
+        match queue.over.clone() {
+            None => queue.watchers.push(watcher),
+            Some(reason) => {
+                drop(queue);
+                watcher(&reason);
+            }
+        }
+    }
+}
+
+impl<R: Role> Upstream<R::Out> for Mailbox<R> {
+    fn subscribe(&self, request: Request<R::Out>) {
+        if let Err((Mail::Subscribe(request), reason)) = self.send(Mail::Subscribe(request)) {
+            request.refused(reason);
+        }
+    }
+
+    fn ask(&self, id: Id, events: usize, spare: VecDeque<R::Out>) {
+        let _ended_meanwhile = self.send(Mail::Ask { id, events, spare });
+    }
+
+    fn leave(&self, id: Id, reason: Reason, unhandled: VecDeque<R::Out>, partition: Option<usize>) {
+        let leave = Mail::Leave { id, reason, unhandled, partition };
+        if let Err((Mail::Leave { unhandled, .. }, _)) = self.send(leave) {
+            Counters::add(&self.counters.dropped, unhandled.len());
+        }
+    }
+
+    fn name(&self) -> Option<Arc<str>> {
+        self.name.clone()
+    }
+}
+
+impl<R: Role> Downstream<R::In> for Mailbox<R> {
+    fn events(&self, id: Id, events: VecDeque<R::In>) -> Result<(), VecDeque<R::In>> {
+        match self.send(Mail::Events { id, events }) {
+            Err((Mail::Events { events, .. }, _)) => Err(events),
+            _ => Ok(()),
+        }
+    }
+
+    fn ended(&self, id: Id, reason: Reason) {
+        let _ended_meanwhile = self.send(Mail::Ended { id, reason });
+    }
+
+    fn name(&self) -> Option<Arc<str>> {
+        self.name.clone()
+    }
+}
+
+impl<R: Role> Controls for Mailbox<R> {
+    fn ask_for(&self, id: Id, events: usize) {
+        let _ended_meanwhile = self.send(Mail::AskFor { id, events });
+    }
+
+    fn unsubscribe(&self, id: Id) {
+        let _ended_meanwhile = self.send(Mail::Unsubscribe { id });
+    }
+}

@@ -1,0 +1,325 @@
+//! Handles of running stages: subscribing, calling, stopping, waiting.
+
+use super::control::Context;
+use super::mailbox::{Call, Controls, Downstream, Mail, Mailbox, Upstream};
+use super::reason::Reason;
+use super::role::Role;
+use super::shared::Shared;
+use super::subscription::{Joining, Subscribe, Subscription};
+use crate::error::{ErrorKind, FlowError, Site};
+use crate::runtime::core::Core;
+use crate::runtime::worker::on_worker;
+use crossbeam_channel::Receiver;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A running stage of type `S`, which takes `In` and emits `Out` ([`Infallible`]: nothing).
+///
+/// Clones are handles of the same stage. Dropping them changes nothing.
+pub struct StageRef<S, In = Infallible, Out = Infallible> {
+    address: Arc<dyn Address<S, In, Out>>,
+    shared: Arc<Shared>,
+    outside: Arc<Outside>,
+}
+
+/// What a handle can say to its stage.
+pub(crate) trait Address<S, In, Out>: Upstream<Out> + Downstream<In> + Controls {
+    fn join(&self, joining: Joining<In>);
+    fn call(&self, call: Call<S, Out>, after_buffered: bool) -> Result<(), Reason>;
+    fn forward(&self, forward: bool);
+    fn stop(&self, reason: Reason);
+    fn drain(&self);
+    fn over(&self) -> Option<Reason>;
+    fn watch(&self, watcher: Box<dyn FnOnce(&Reason) + Send>);
+    fn counted(&self) -> StageCounts;
+}
+
+/// Somebody outside can make a stage move: no stall.
+struct Outside(Arc<Core>);
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        self.0.outside_leaves();
+    }
+}
+
+/// What a stage has counted since it was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StageCounts {
+    /// Events that it has been handed.
+    pub events_in: u64,
+    /// Events that were sent to consumers; with a broadcast, once for each.
+    pub events_out: u64,
+    /// Events that it keeps because nobody has asked for them: an estimate while it runs.
+    pub buffered: u64,
+    /// Events that were dropped: beyond the buffer's bound, without a partition, left at its end.
+    pub dropped: u64,
+}
+
+impl<S, In, Out> Clone for StageRef<S, In, Out> {
+    fn clone(&self) -> Self {
+        StageRef {
+            address: Arc::clone(&self.address),
+            shared: Arc::clone(&self.shared),
+            outside: Arc::clone(&self.outside),
+        }
+    }
+}
+
+impl<S, In, Out> fmt::Debug for StageRef<S, In, Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StageRef").field("over", &self.address.over()).finish_non_exhaustive()
+    }
+}
+
+impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
+    pub(crate) fn new<R>(mailbox: Arc<Mailbox<R>>, shared: &Arc<Shared>) -> Self
+    where
+        R: Role<Stage = S, In = In, Out = Out>,
+    {
+        let core = Arc::clone(shared.core());
+        core.outside_enters();
+        let (shared, outside) = (Arc::clone(shared), Arc::new(Outside(core)));
+        StageRef { address: mailbox, shared, outside }
+    }
+
+    /// Subscribes this stage to another one, while both run.
+    ///
+    /// # Errors
+    /// If `max_demand` is 0 or `min_demand` is not less.
+    #[track_caller]
+    pub fn subscribe(&self, to: impl Into<Subscribe<In>>) -> Result<Subscription, FlowError> {
+        self.subscribe_at(to.into(), Site::here("subscribe"))
+    }
+
+    pub(crate) fn subscribe_at(
+        &self,
+        how: Subscribe<In>,
+        site: Site,
+    ) -> Result<Subscription, FlowError> {
+        let min = how.min.unwrap_or(how.max / 2);
+        let refused = |why: String| Err(FlowError::new(ErrorKind::Option, why).with_site(site));
+        if how.max == 0 {
+            return refused("max_demand must be at least 1".to_owned());
+        }
+        if min >= how.max {
+            return refused(format!("min_demand {min} must be less than max_demand {}", how.max));
+        }
+        let id = self.shared.next_subscription();
+        self.address.join(Joining { id, how, min });
+        Ok(Subscription { id, consumer: Arc::clone(&self.address) as Arc<dyn Controls> })
+    }
+
+    /// Takes from another stage in place of the one that a subscription is to.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe); then the old one is kept.
+    #[track_caller]
+    pub fn resubscribe(
+        &self,
+        old: &Subscription,
+        to: impl Into<Subscribe<In>>,
+    ) -> Result<Subscription, FlowError> {
+        let new = self.subscribe_at(to.into(), Site::here("resubscribe"))?;
+        old.cancel();
+        Ok(new)
+    }
+
+    /// Runs a closure on the stage's own value, after all events that have arrived; what it emits is
+    /// dispatched like any other. The reply can be waited for, or dropped.
+    ///
+    /// ```
+    /// use flow::stage::{Stages, consume_with};
+    ///
+    /// let stages = Stages::new();
+    /// let numbers = stages.iter(0..10).start();
+    /// assert_eq!(numbers.call(|numbers, _| numbers.len()).wait().expect("it lives"), 10);
+    /// stages.consumer(consume_with(|_: i32| Ok(()))).subscribe(&numbers).start();
+    /// stages.join()?;
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    pub fn call<T, F>(&self, call: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut S, &mut Context<'_, Out>) -> T + Send + 'static,
+    {
+        self.call_when(false, call)
+    }
+
+    /// As [`call`](Self::call), but not before everything that is buffered now was handed out.
+    pub fn call_after_buffered<T, F>(&self, call: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut S, &mut Context<'_, Out>) -> T + Send + 'static,
+    {
+        self.call_when(true, call)
+    }
+
+    fn call_when<T, F>(&self, after_buffered: bool, call: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut S, &mut Context<'_, Out>) -> T + Send + 'static,
+    {
+        let (reply, receiver) = crossbeam_channel::bounded(1);
+        let call: Call<S, Out> = Box::new(move |stage, cx| {
+            let _nobody_waits = reply.send(call(stage, cx));
+        });
+        let refused = self.address.call(call, after_buffered).err();
+        Reply { receiver, refused, shared: Arc::clone(&self.shared) }
+    }
+
+    /// Lets demand through that was held back.
+    pub fn forward(&self) {
+        self.address.forward(true);
+    }
+
+    /// Holds demand back until [`forward`](Self::forward).
+    pub fn accumulate(&self) {
+        self.address.forward(false);
+    }
+
+    /// Ends the stage at once. Consumers see [`Reason::Shutdown`]; what it has not handled goes back.
+    pub fn stop(&self) {
+        self.address.stop(Reason::Shutdown);
+    }
+
+    /// Ends the stage as at the end of its input: a producer is not asked any more, what is buffered
+    /// still goes out; others end with their inputs.
+    pub fn drain(&self) {
+        self.address.drain();
+    }
+
+    /// Waits until the stage is over, and says how it ended.
+    ///
+    /// # Panics
+    /// On a worker, where it would block other stages.
+    pub fn join(&self) -> Reason {
+        assert!(!on_worker(), "a stage must not wait for another one on a worker");
+        self.shared.wait_until(|| self.address.over())
+    }
+
+    /// Whether it is over, and how it ended.
+    pub fn over(&self) -> Option<Reason> {
+        self.address.over()
+    }
+
+    /// Calls a closure when the stage is over: at once if it is.
+    pub fn on_exit(&self, call: impl FnOnce(&Reason) + Send + 'static) {
+        self.address.watch(Box::new(call));
+    }
+
+    /// What it has counted.
+    pub fn counts(&self) -> StageCounts {
+        self.address.counted()
+    }
+
+    /// Its name, if it has one.
+    pub fn name(&self) -> Option<Arc<str>> {
+        Upstream::name(&*self.address)
+    }
+
+    /// What it emits, as something to subscribe to, whatever the stage is.
+    pub fn outlet(&self) -> Outlet<Out> {
+        Outlet(Arc::clone(&self.address) as Arc<dyn Upstream<Out>>)
+    }
+
+    pub(crate) fn tell_stop(&self, reason: Reason) {
+        self.address.stop(reason);
+    }
+}
+
+/// What a stage emits, as something to subscribe to.
+pub struct Outlet<T>(pub(crate) Arc<dyn Upstream<T>>);
+
+impl<T> Clone for Outlet<T> {
+    fn clone(&self) -> Self {
+        Outlet(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Outlet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outlet({:?})", self.0.name())
+    }
+}
+
+impl<S: 'static, I: Send + 'static, T: Send + 'static> From<&StageRef<S, I, T>> for Outlet<T> {
+    fn from(stage: &StageRef<S, I, T>) -> Self {
+        stage.outlet()
+    }
+}
+
+/// What a call gives, some time.
+#[must_use = "drop it to say that nobody waits"]
+pub struct Reply<T> {
+    receiver: Receiver<T>,
+    refused: Option<Reason>,
+    shared: Arc<Shared>,
+}
+
+impl<T> Reply<T> {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// How the stage ended, if it ended before.
+    ///
+    /// # Panics
+    /// On a worker, where it would block other stages.
+    pub fn wait(self) -> Result<T, Reason> {
+        assert!(!on_worker(), "a stage must not wait for another one on a worker");
+        if let Some(reason) = self.refused {
+            return Err(reason);
+        }
+        self.shared.receive(&self.receiver).ok_or(Reason::Shutdown)
+    }
+}
+
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply(arrived: {})", !self.receiver.is_empty())
+    }
+}
+
+impl<R: Role> Address<R::Stage, R::In, R::Out> for Mailbox<R> {
+    fn join(&self, joining: Joining<R::In>) {
+        let _ended_meanwhile = self.send(Mail::Join(joining));
+    }
+
+    fn call(&self, call: Call<R::Stage, R::Out>, after_buffered: bool) -> Result<(), Reason> {
+        let mail = if after_buffered { Mail::CallAfterBuffered(call) } else { Mail::Call(call) };
+        self.send(mail).map_err(|(_, reason)| reason)
+    }
+
+    fn forward(&self, forward: bool) {
+        let _ended_meanwhile = self.send(Mail::Forward(forward));
+    }
+
+    fn stop(&self, reason: Reason) {
+        let _ended_meanwhile = self.send(Mail::Stop(reason));
+    }
+
+    fn drain(&self) {
+        let _ended_meanwhile = self.send(Mail::Drain);
+    }
+
+    fn over(&self) -> Option<Reason> {
+        Mailbox::over(self)
+    }
+
+    fn watch(&self, watcher: Box<dyn FnOnce(&Reason) + Send>) {
+        Mailbox::watch(self, watcher);
+    }
+
+    fn counted(&self) -> StageCounts {
+        let counters = &self.counters;
+        StageCounts {
+            events_in: counters.events_in.load(Ordering::Relaxed),
+            events_out: counters.events_out.load(Ordering::Relaxed),
+            buffered: counters.buffered.load(Ordering::Relaxed),
+            dropped: counters.dropped.load(Ordering::Relaxed),
+        }
+    }
+}

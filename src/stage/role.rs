@@ -1,0 +1,203 @@
+//! The three roles as the runtime sees them: one shape, of which a role uses what it has.
+
+use super::Consumer;
+use super::batch::Batch;
+use super::control::{Context, Peer};
+use super::reason::Reason;
+use crate::error::{BoxError, ErrorKind};
+use crate::ops::{Emitter, ProducerConsumer};
+use crate::source::{Demand, Produced, Producer};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+/// What a stage does. Implemented for what wraps a producer, a producer-consumer or a consumer.
+pub trait Role: Send + 'static {
+    /// The user's own type.
+    type Stage: Send + 'static;
+    /// What comes in.
+    type In: Send + 'static;
+    /// What goes out.
+    type Out: Send + 'static;
+
+    /// Whether it is asked for events instead of being given some.
+    const PRODUCES: bool = false;
+    /// Whether it emits.
+    const EMITS: bool = true;
+    /// Whether asking it may block.
+    const BLOCKS: bool = false;
+    /// What a failure of its is called.
+    const FAILS: ErrorKind;
+    /// The method that starts it.
+    const VERB: &'static str;
+
+    fn stage(&mut self) -> &mut Self::Stage;
+
+    fn produce(&mut self, _demand: &mut Demand<'_, Self::Out>) -> Result<Produced, BoxError> {
+        Ok(Produced::Done)
+    }
+
+    fn handle(
+        &mut self,
+        events: Batch<'_, Self::In>,
+        out: &mut VecDeque<Self::Out>,
+    ) -> Result<(), BoxError>;
+
+    fn end(&mut self, _out: &mut VecDeque<Self::Out>) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn on_subscribe(&mut self, peer: &Peer, cx: &mut Context<'_, Self::Out>);
+
+    fn on_cancel(&mut self, peer: &Peer, reason: &Reason, cx: &mut Context<'_, Self::Out>);
+}
+
+/// A producer as a stage.
+#[derive(Debug)]
+pub struct Produces<P>(pub(crate) P);
+
+impl<P: Producer<Item: 'static> + 'static> Role for Produces<P> {
+    type Stage = P;
+    type In = Infallible;
+    type Out = P::Item;
+    const PRODUCES: bool = true;
+    const FAILS: ErrorKind = ErrorKind::Source;
+    const VERB: &'static str = "producer";
+
+    fn stage(&mut self) -> &mut P {
+        &mut self.0
+    }
+
+    fn produce(&mut self, demand: &mut Demand<'_, P::Item>) -> Result<Produced, BoxError> {
+        self.0.produce(demand)
+    }
+
+    fn handle(
+        &mut self,
+        _events: Batch<'_, Infallible>,
+        _out: &mut VecDeque<P::Item>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn on_subscribe(&mut self, peer: &Peer, cx: &mut Context<'_, P::Item>) {
+        self.0.on_subscribe(peer, cx);
+    }
+
+    fn on_cancel(&mut self, peer: &Peer, reason: &Reason, cx: &mut Context<'_, P::Item>) {
+        self.0.on_cancel(peer, reason, cx);
+    }
+}
+
+/// A producer-consumer as a stage.
+#[derive(Debug)]
+pub struct Transforms<P>(pub(crate) P);
+
+impl<P: ProducerConsumer<In: 'static, Out: 'static> + 'static> Role for Transforms<P> {
+    type Stage = P;
+    type In = P::In;
+    type Out = P::Out;
+    const FAILS: ErrorKind = ErrorKind::Event;
+    const VERB: &'static str = "producer_consumer";
+
+    fn stage(&mut self) -> &mut P {
+        &mut self.0
+    }
+
+    fn handle(
+        &mut self,
+        events: Batch<'_, P::In>,
+        out: &mut VecDeque<P::Out>,
+    ) -> Result<(), BoxError> {
+        self.0.handle_batch(events, &mut Emitter::into(out))
+    }
+
+    fn end(&mut self, out: &mut VecDeque<P::Out>) -> Result<(), BoxError> {
+        self.0.end(&mut Emitter::into(out))
+    }
+
+    fn on_subscribe(&mut self, peer: &Peer, cx: &mut Context<'_, P::Out>) {
+        self.0.on_subscribe(peer, cx);
+    }
+
+    fn on_cancel(&mut self, peer: &Peer, reason: &Reason, cx: &mut Context<'_, P::Out>) {
+        self.0.on_cancel(peer, reason, cx);
+    }
+}
+
+/// A consumer as a stage.
+#[derive(Debug)]
+pub struct Consumes<C>(pub(crate) C);
+
+impl<C: Consumer<Item: 'static> + 'static> Role for Consumes<C> {
+    type Stage = C;
+    type In = C::Item;
+    type Out = Infallible;
+    const EMITS: bool = false;
+    const FAILS: ErrorKind = ErrorKind::Sink;
+    const VERB: &'static str = "consumer";
+
+    fn stage(&mut self) -> &mut C {
+        &mut self.0
+    }
+
+    fn handle(
+        &mut self,
+        events: Batch<'_, C::Item>,
+        _out: &mut VecDeque<Infallible>,
+    ) -> Result<(), BoxError> {
+        self.0.handle_batch(events)
+    }
+
+    fn end(&mut self, _out: &mut VecDeque<Infallible>) -> Result<(), BoxError> {
+        self.0.end()
+    }
+
+    fn on_subscribe(&mut self, peer: &Peer, cx: &mut Context<'_, Infallible>) {
+        self.0.on_subscribe(peer, cx);
+    }
+
+    fn on_cancel(&mut self, peer: &Peer, reason: &Reason, cx: &mut Context<'_, Infallible>) {
+        self.0.on_cancel(peer, reason, cx);
+    }
+}
+
+/// An iterator as a stage: it may block, so it has a thread of its own.
+#[derive(Debug)]
+pub struct Iterates<I>(pub(crate) I);
+
+impl<I: Iterator<Item: Send + 'static> + Send + 'static> Role for Iterates<I> {
+    type Stage = I;
+    type In = Infallible;
+    type Out = I::Item;
+    const PRODUCES: bool = true;
+    const BLOCKS: bool = true;
+    const FAILS: ErrorKind = ErrorKind::Source;
+    const VERB: &'static str = "iter";
+
+    fn stage(&mut self) -> &mut I {
+        &mut self.0
+    }
+
+    /// A few at a time: what has come need not wait for what the iterator waits for.
+    fn produce(&mut self, demand: &mut Demand<'_, I::Item>) -> Result<Produced, BoxError> {
+        for _ in 0..demand.events().min(64) {
+            match self.0.next() {
+                Some(event) => demand.emit(event),
+                None => return Ok(Produced::Done),
+            }
+        }
+        Ok(Produced::More)
+    }
+
+    fn handle(
+        &mut self,
+        _events: Batch<'_, Infallible>,
+        _out: &mut VecDeque<I::Item>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn on_subscribe(&mut self, _peer: &Peer, _cx: &mut Context<'_, I::Item>) {}
+
+    fn on_cancel(&mut self, _peer: &Peer, _reason: &Reason, _cx: &mut Context<'_, I::Item>) {}
+}

@@ -1,0 +1,181 @@
+//! Subscriptions: who takes from whom, how much at a time, and what the end of one means.
+
+use super::dispatch::Select;
+use super::mailbox::{Controls, Downstream, Id, Upstream};
+use super::reason::Reason;
+use super::reference::{Outlet, StageRef};
+use std::fmt;
+use std::sync::Arc;
+
+/// What the end of a subscription means for its consumer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cancel {
+    /// The consumer ends with any of its producers, as they did.
+    Permanent,
+    /// The consumer fails with a producer that fails, and ends when all of its producers have ended.
+    #[default]
+    Transient,
+    /// The consumer lives on, whatever becomes of its producers.
+    Temporary,
+}
+
+/// A subscription that is to be made: to whom, and how.
+///
+/// ```
+/// use flow::stage::{Cancel, Stages, Subscribe, consume_with};
+///
+/// let stages = Stages::new();
+/// let numbers = stages.iter(0..10).start();
+/// let sink = stages.consumer(consume_with(|x: i32| Ok(assert!(x < 10)))).start();
+/// sink.subscribe(Subscribe::to(&numbers).max_demand(4).min_demand(1).cancel(Cancel::Permanent))?;
+/// stages.join()?;
+/// # Ok::<(), flow::FlowError>(())
+/// ```
+pub struct Subscribe<T> {
+    pub(crate) upstream: Arc<dyn Upstream<T>>,
+    pub(crate) max: usize,
+    pub(crate) min: Option<usize>,
+    pub(crate) manual: bool,
+    pub(crate) cancel: Cancel,
+    pub(crate) selector: Option<Box<dyn Select<T>>>,
+    pub(crate) partition: Option<usize>,
+}
+
+/// How many events a consumer asks for where nothing is said, as in GenStage.
+pub(crate) const MAX_DEMAND: usize = 1_000;
+
+impl<T: Send + 'static> Subscribe<T> {
+    /// To this stage, with the defaults: at most 1,000 events in flight, asked for again when 500
+    /// are left, automatically, [`Cancel::Transient`].
+    pub fn to(producer: impl Into<Outlet<T>>) -> Self {
+        Subscribe {
+            upstream: producer.into().0,
+            max: MAX_DEMAND,
+            min: None,
+            manual: false,
+            cancel: Cancel::default(),
+            selector: None,
+            partition: None,
+        }
+    }
+
+    /// How many events may be in flight: 1,000 where nothing is said. 0 is refused.
+    pub fn max_demand(mut self, events: usize) -> Self {
+        self.max = events;
+        self
+    }
+
+    /// When that many or fewer are pending, the difference to `max_demand` is asked for: half of it
+    /// where nothing is said. It must be less.
+    pub fn min_demand(mut self, events: usize) -> Self {
+        self.min = Some(events);
+        self
+    }
+
+    /// Nothing is asked for but by [`Subscription::ask`].
+    pub fn manual(mut self) -> Self {
+        self.manual = true;
+        self
+    }
+
+    /// What the end of the subscription means: [`Cancel::Transient`] where nothing is said.
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// Takes only these events, from a stage that [broadcasts](super::Broadcast). Others are as if
+    /// they had never been.
+    pub fn selector(mut self, selects: impl FnMut(&T) -> bool + Send + 'static) -> Self {
+        self.selector = Some(super::dispatch::select(selects));
+        self
+    }
+
+    /// Takes this partition, of a stage that [partitions](super::Partition).
+    pub fn partition(mut self, partition: usize) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+}
+
+impl<S: 'static, I: Send + 'static, T: Send + 'static> From<&StageRef<S, I, T>> for Subscribe<T> {
+    fn from(producer: &StageRef<S, I, T>) -> Self {
+        Subscribe::to(producer)
+    }
+}
+
+impl<T: Send + 'static> From<&Outlet<T>> for Subscribe<T> {
+    fn from(producer: &Outlet<T>) -> Self {
+        Subscribe::to(producer.clone())
+    }
+}
+
+impl<T> fmt::Debug for Subscribe<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribe")
+            .field("to", &self.upstream.name())
+            .field("max_demand", &self.max)
+            .field("min_demand", &self.min)
+            .field("manual", &self.manual)
+            .field("cancel", &self.cancel)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A subscription as its consumer gets it.
+pub(crate) struct Joining<T> {
+    pub(crate) id: Id,
+    pub(crate) how: Subscribe<T>,
+    pub(crate) min: usize,
+}
+
+/// A subscription as its producer gets it.
+pub(crate) struct Request<T> {
+    pub(crate) id: Id,
+    pub(crate) downstream: Arc<dyn Downstream<T>>,
+    pub(crate) selector: Option<Box<dyn Select<T>>>,
+    pub(crate) partition: Option<usize>,
+    /// What is asked for at first.
+    pub(crate) credit: usize,
+}
+
+impl<T> Request<T> {
+    pub(crate) fn refused(self, reason: Reason) {
+        self.downstream.ended(self.id, reason);
+    }
+}
+
+/// A subscription that was made. Dropping it changes nothing.
+#[derive(Clone)]
+pub struct Subscription {
+    pub(crate) id: Id,
+    pub(crate) consumer: Arc<dyn Controls>,
+}
+
+impl Subscription {
+    /// Asks for so many more events. With automatic demand these are on top of it.
+    pub fn ask(&self, events: usize) {
+        self.consumer.ask_for(self.id, events);
+    }
+
+    /// Ends it. Events that have arrived and are not yet handled go back to the producer, which gives
+    /// them to others.
+    pub fn cancel(&self) {
+        self.consumer.unsubscribe(self.id);
+    }
+
+    /// Names it: the same in both stages' callbacks.
+    pub fn id(&self) -> SubscriptionId {
+        SubscriptionId(self.id)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subscription({})", self.id)
+    }
+}
+
+/// Names a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionId(pub(crate) Id);
