@@ -11,6 +11,7 @@ use super::simulation::Simulation;
 use super::sleep::Sleep;
 use super::task::{Home, Ready, TaskRef};
 use super::timers::Timers;
+use super::worker::{keep_next, take_next};
 use crate::error::{ErrorKind, FlowError};
 use crate::sync::unpoisoned;
 use crossbeam_channel::{Receiver, Sender};
@@ -180,7 +181,29 @@ impl Core {
     /// Puts a task that was just notified into the hands of whoever runs it.
     pub(crate) fn schedule(&self, task: &TaskRef) {
         self.census.moves();
-        self.queue(task);
+        match (&self.ready, task.place(), task.home()) {
+            (Queue::Threads(_), Some(_), None) => {
+                if let Some(task) = keep_next(self, task.ready()) {
+                    self.queue_ready(task);
+                }
+            }
+            _ => self.queue(task),
+        }
+    }
+
+    /// Lets others have the task that this worker would run next: it has more to do.
+    pub(crate) fn share_next(&self) {
+        if let Some(task) = take_next() {
+            self.queue_ready(task);
+        }
+    }
+
+    /// Queues a task that workers run.
+    pub(crate) fn queue_ready(&self, task: Ready) {
+        if let Queue::Threads(queue) = &self.ready {
+            queue.push(task);
+            self.sleep.wake_one();
+        }
     }
 
     /// Queues a task that stayed active.
@@ -189,10 +212,7 @@ impl Core {
             (_, Some(Home::OwnThread(thread))) => thread.unpark(),
             // The reader looks at the task's state itself; it only has to be awake.
             (_, Some(Home::Reader)) => self.sleep.wake_all(),
-            (Queue::Threads(queue), None) => {
-                queue.push(task.ready());
-                self.sleep.wake_one();
-            }
+            (Queue::Threads(_), None) => self.queue_ready(task.ready()),
             (Queue::Simulated(simulation), None) => {
                 unpoisoned(simulation.lock()).schedule(task.ready());
             }

@@ -53,6 +53,36 @@ pub(crate) const WORTH_A_THREAD: u64 = 100_000;
 
 thread_local! {
     static ON_WORKER: Cell<bool> = const { Cell::new(false) };
+    static NEXT: Next = const { Next { core: Cell::new(0), task: Cell::new(None) } };
+}
+
+/// The task that this worker runs next, without a way through the ready queue: the one that was woken
+/// last by the task that it runs. Only where tasks are added to a run: there they are many and small,
+/// and pass single events to and fro.
+struct Next {
+    /// Whose task is running, by its address; 0 while none is.
+    core: Cell<usize>,
+    task: Cell<Option<Ready>>,
+}
+
+/// A worker runs so many tasks in a row directly; then the others have their turn.
+const DIRECTLY: usize = 64;
+
+/// Keeps a task that was woken for this worker, if it runs one of the same run; gives back what is to
+/// be queued: the one that was kept before, or this one.
+pub(super) fn keep_next(core: &Core, task: Ready) -> Option<Ready> {
+    NEXT.with(|next| {
+        if next.core.get() == address(core) { next.task.replace(Some(task)) } else { Some(task) }
+    })
+}
+
+/// Takes back the task that was kept.
+pub(super) fn take_next() -> Option<Ready> {
+    NEXT.with(|next| next.task.take())
+}
+
+fn address(core: &Core) -> usize {
+    std::ptr::from_ref(core).addr()
 }
 
 /// Whether this thread is running a flow's task: a flow started from here runs inline.
@@ -267,7 +297,20 @@ impl Steps for Run<'_> {
         if core.workers > 1 && !core.is_simulated() && core.has_ready() {
             self.start_helper_if_worth_it(spawn);
         }
+        // A flow may be run by a task of another: what that one keeps is none of this one's.
+        let outer = NEXT.with(|next| (next.core.replace(address(core)), next.task.take()));
         self.run_ready(&ready, Some(spawn));
+        for _ in 1..DIRECTLY {
+            match take_next().filter(|_| !core.is_over()) {
+                Some(next) => self.run_ready(&next, Some(spawn)),
+                None => break,
+            }
+        }
+        core.share_next();
+        NEXT.with(|next| {
+            next.core.set(outer.0);
+            next.task.set(outer.1);
+        });
         true
     }
 

@@ -11,8 +11,9 @@
 use super::batch::Batch;
 use super::control::{Context, Order, Peer, Side};
 use super::input::Input;
-use super::mailbox::{Call, Counters, Downstream, Id, Mail, Mailbox};
+use super::mailbox::{Call, Downstream, Id, Leaving, Mail, Mailbox};
 use super::output::Output;
+use super::rare::Rare;
 use super::reason::Reason;
 use super::role::Role;
 use super::shared::Shared;
@@ -34,8 +35,8 @@ pub(crate) struct Actor<R: Role> {
     pub(crate) asking: Asking,
     pub(crate) mail: Vec<Mail<R>>,
     pub(crate) line: VecDeque<Waiting<R>>,
-    pub(crate) after_buffered: Vec<Call<R::Stage, R::Out>>,
-    pub(crate) orders: Vec<Order>,
+    /// What is called when nothing is buffered any more.
+    pub(crate) after_buffered: Rare<Call<R::Stage, R::Out>>,
     pub(crate) life: Life,
     pub(crate) draining: bool,
     /// Whether it has asked for a thread of its own.
@@ -111,7 +112,7 @@ impl<R: Role> Actor<R> {
             }
             let more = self.produce(cx)?;
             if !self.after_buffered.is_empty() && self.output.buffered() == 0 {
-                for call in std::mem::take(&mut self.after_buffered) {
+                for call in self.after_buffered.take() {
                     self.call(call)?;
                 }
             }
@@ -125,6 +126,7 @@ impl<R: Role> Actor<R> {
             if R::BLOCKS || cx.spent() {
                 return Ok(Step::Again);
             }
+            cx.core.share_next();
         }
     }
 
@@ -135,12 +137,13 @@ impl<R: Role> Actor<R> {
         let mut asked = false;
         for mail in mail.drain(..) {
             match mail {
-                Mail::Subscribe(request) => self.admit(request)?,
+                Mail::Subscribe(request) => self.admit(*request)?,
                 Mail::Ask { id, events, spare } => {
                     self.output.give(id, events, spare);
                     asked = true;
                 }
-                Mail::Leave { id, reason, unhandled, partition } => {
+                Mail::Leave(leaving) => {
+                    let Leaving { id, reason, unhandled, partition } = *leaving;
                     self.dismiss(id, &reason)?;
                     self.output.give_back(unhandled, partition, &self.mailbox.counters);
                     asked = true;
@@ -156,7 +159,7 @@ impl<R: Role> Actor<R> {
                         name: joining.how.upstream.name(),
                     };
                     let own = Arc::clone(&self.mailbox) as Arc<dyn Downstream<R::In>>;
-                    self.input.join(joining, own);
+                    self.input.join(*joining, own);
                     self.with_context(|role, cx| role.on_subscribe(&peer, cx))?;
                 }
                 Mail::AskFor { id, events } => {
@@ -172,7 +175,7 @@ impl<R: Role> Actor<R> {
                 Mail::Call(call) => self.line.push_back(Waiting::Call(call)),
                 Mail::CallAfterBuffered(call) => self.after_buffered.push(call),
                 Mail::Forward(forward) => {
-                    self.output.accumulates = !forward;
+                    self.output.accumulate(!forward);
                     asked = true;
                 }
                 Mail::Drain => {
@@ -193,6 +196,7 @@ impl<R: Role> Actor<R> {
 
     /// Does what stands in line. True: it has run for long enough.
     fn work_off(&mut self, cx: &mut Cx<'_>) -> Result<bool, Stop> {
+        let mut done = 0;
         while matches!(self.life, Life::Running) {
             match self.line.front_mut() {
                 None => break,
@@ -200,7 +204,7 @@ impl<R: Role> Actor<R> {
                     let id = *id;
                     let Some(taking) = self.input.get(id) else {
                         // Its subscription has ended: nothing comes after an end.
-                        Counters::add(&self.mailbox.counters.dropped, events.len());
+                        self.mailbox.counters.dropped(events.len());
                         self.line.pop_front();
                         continue;
                     };
@@ -208,22 +212,24 @@ impl<R: Role> Actor<R> {
                         self.line.pop_front();
                         continue;
                     }
-                    if R::EMITS && self.output.room() == 0 {
+                    if self.output.room() == 0 {
                         break;
                     }
+                    if done > 0 {
+                        cx.core.share_next();
+                    }
                     let n = cx.limit(taking.batch.min(events.len()));
+                    done += n;
                     let batch = Batch { events: events.drain(..n), from: id };
                     let (role, buffer) = (&mut self.role, &mut self.output.buffer);
                     let handled = guarded(&self.site, || role.handle(batch, buffer));
-                    Counters::add(&self.mailbox.counters.events_in, n);
+                    self.mailbox.counters.took(n);
                     handled.map_err(|error| Self::failed(error))?;
                     let emptied = events.is_empty().then(|| std::mem::take(events));
                     if emptied.is_some() {
                         self.line.pop_front();
                     }
-                    if R::EMITS {
-                        self.dispatch()?;
-                    }
+                    self.dispatch()?;
                     if let Some(taking) = self.input.get(id) {
                         taking.handled(n, emptied);
                     }
@@ -234,7 +240,7 @@ impl<R: Role> Actor<R> {
                     }
                 }
                 Some(Waiting::Call(_)) => {
-                    if R::EMITS && !self.output.has_buffer() {
+                    if !self.output.has_buffer() {
                         break;
                     }
                     if let Some(Waiting::Call(call)) = self.line.pop_front() {
@@ -242,7 +248,11 @@ impl<R: Role> Actor<R> {
                     }
                 }
             }
-            cx.lap();
+            // A look at the clock costs as much as a small event.
+            if done >= 16 {
+                cx.lap();
+                done = 1;
+            }
             if cx.spent() {
                 return Ok(!self.line.is_empty());
             }
@@ -276,7 +286,7 @@ impl<R: Role> Actor<R> {
             }
             Produced::More => {
                 self.dispatch()?;
-                Ok(true)
+                Ok(self.output.room() > 0)
             }
         }
     }
@@ -303,10 +313,10 @@ impl<R: Role> Actor<R> {
         &mut self,
         call: impl FnOnce(&mut R, &mut Context<'_, R::Out>),
     ) -> Result<(), Stop> {
-        let (role, out, orders) = (&mut self.role, &mut self.output.buffer, &mut self.orders);
-        guarded(&self.site, || call(role, &mut Context { out, orders }));
-        let mut orders = std::mem::take(&mut self.orders);
-        for order in orders.drain(..) {
+        let mut orders = Vec::new();
+        let (role, out) = (&mut self.role, &mut self.output.buffer);
+        guarded(&self.site, || call(role, &mut Context { out, orders: &mut orders }));
+        for order in orders {
             match order {
                 Order::Ask(id, events) => {
                     if let Some(taking) = self.input.get(id) {
@@ -324,7 +334,6 @@ impl<R: Role> Actor<R> {
                 Order::Stop => self.end()?,
             }
         }
-        self.orders = orders;
         self.dispatch()
     }
 
@@ -402,7 +411,7 @@ impl<R: Role> Actor<R> {
             match mail {
                 Mail::Events { id, events } => unhandled.push((id, events)),
                 Mail::Subscribe(request) => request.refused(reason.clone()),
-                Mail::Leave { unhandled, .. } => Counters::add(&counters.dropped, unhandled.len()),
+                Mail::Leave(leaving) => counters.dropped(leaving.unhandled.len()),
                 _ => {}
             }
         }
@@ -414,7 +423,7 @@ impl<R: Role> Actor<R> {
                 .for_each(|(_, events)| all.append(events));
             all
         });
-        Counters::add(&counters.dropped, self.output.buffered());
+        counters.dropped(self.output.buffered());
         self.output.end(reason);
         self.shared.is_over(self.mailbox.task.id(), reason, self.linked);
         Step::Done

@@ -5,12 +5,14 @@ use super::dispatch::{Broadcast, ByDemand, Dispatcher, Partition};
 use super::input::Input;
 use super::mailbox::{Mail, Mailbox};
 use super::output::{BUFFER, Output, Overflow};
+use super::rare::Rare;
 use super::reason::Reason;
 use super::reference::StageRef;
 use super::role::Role;
 use super::shared::{Shared, Tells};
 use super::subscription::Subscribe;
 use crate::error::Site;
+use crate::runtime::task::TaskRef;
 use crate::source::Asking;
 use std::collections::VecDeque;
 use std::fmt;
@@ -84,12 +86,14 @@ impl<R: Role> Launch<R> {
             mailbox: Arc::clone(&mailbox),
             role: self.role,
             input: Input::new(),
-            output: Output::new(self.dispatcher, self.buffer, self.overflow, self.accumulates),
+            output: match R::EMITS {
+                true => Output::new(self.dispatcher, self.buffer, self.overflow, self.accumulates),
+                false => Output::none(),
+            },
             asking: Asking::new(),
             mail: Vec::new(),
             line: VecDeque::new(),
-            after_buffered: Vec::new(),
-            orders: Vec::new(),
+            after_buffered: Rare::new(),
             life: Life::Running,
             draining: false,
             apart: false,
@@ -99,7 +103,7 @@ impl<R: Role> Launch<R> {
             site: self.site,
         };
         task.put(Box::new(actor));
-        self.shared.lives(task.clone(), Arc::clone(&mailbox) as Arc<dyn Tells>);
+        self.shared.lives(Arc::clone(&mailbox) as Arc<dyn Tells>);
         let stage = StageRef::new(mailbox, &self.shared);
         for subscribe in self.subscriptions {
             if let Err(error) = stage.subscribe_at(subscribe, self.site) {
@@ -159,6 +163,10 @@ impl<R: Role> Launch<R> {
 }
 
 impl<R: Role> Tells for Mailbox<R> {
+    fn task(&self) -> &TaskRef {
+        &self.task
+    }
+
     fn drain(&self) {
         let _ended_meanwhile = self.send(Mail::Drain);
     }

@@ -5,14 +5,15 @@
 //! what one sends arrives in order, and nothing overtakes events.
 
 use super::control::Context;
+use super::rare::Rare;
 use super::reason::Reason;
 use super::role::Role;
-use super::subscription::Request;
+use super::subscription::{Joining, Request};
 use crate::runtime::task::TaskRef;
 use crate::sync::{Mutex, unpoisoned};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Names a subscription, on both of its sides.
 pub(crate) type Id = u64;
@@ -46,20 +47,24 @@ pub(crate) trait Controls: Send + Sync {
     fn unsubscribe(&self, id: Id);
 }
 
+/// A consumer that leaves.
+pub(crate) struct Leaving<T> {
+    pub(crate) id: Id,
+    pub(crate) reason: Reason,
+    pub(crate) unhandled: VecDeque<T>,
+    pub(crate) partition: Option<usize>,
+}
+
+/// A message. What is rare and large is boxed.
 pub(crate) enum Mail<R: Role> {
     /// From consumers.
-    Subscribe(Request<R::Out>),
+    Subscribe(Box<Request<R::Out>>),
     Ask {
         id: Id,
         events: usize,
         spare: VecDeque<R::Out>,
     },
-    Leave {
-        id: Id,
-        reason: Reason,
-        unhandled: VecDeque<R::Out>,
-        partition: Option<usize>,
-    },
+    Leave(Box<Leaving<R::Out>>),
     /// From producers.
     Events {
         id: Id,
@@ -70,7 +75,7 @@ pub(crate) enum Mail<R: Role> {
         reason: Reason,
     },
     /// From handles.
-    Join(super::subscription::Joining<R::In>),
+    Join(Box<Joining<R::In>>),
     AskFor {
         id: Id,
         events: usize,
@@ -87,6 +92,8 @@ pub(crate) enum Mail<R: Role> {
 }
 
 /// What a stage has counted, changed once per batch.
+///
+/// All but `dropped` are written by the stage alone, so a plain addition does.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) events_in: AtomicU64,
@@ -96,10 +103,26 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn add(counter: &AtomicU64, events: usize) {
+    pub(crate) fn took(&self, events: usize) {
+        Self::add_alone(&self.events_in, events);
+    }
+
+    pub(crate) fn sent(&self, events: usize) {
+        Self::add_alone(&self.events_out, events);
+    }
+
+    pub(crate) fn holds(&self, events: usize) {
+        self.buffered.store(events as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn dropped(&self, events: usize) {
         if events > 0 {
-            counter.fetch_add(events as u64, Ordering::Relaxed);
+            self.dropped.fetch_add(events as u64, Ordering::Relaxed);
         }
+    }
+
+    fn add_alone(counter: &AtomicU64, events: usize) {
+        counter.store(counter.load(Ordering::Relaxed) + events as u64, Ordering::Relaxed);
     }
 }
 
@@ -108,20 +131,26 @@ pub(crate) struct Mailbox<R: Role> {
     pub(crate) task: TaskRef,
     pub(crate) counters: Counters,
     pub(crate) name: Option<Arc<str>>,
+    /// Handles outside: while there is one, somebody can make the stage move.
+    handles: AtomicUsize,
 }
 
 struct Queue<R: Role> {
     mail: Vec<Mail<R>>,
     /// How the stage ended, once it has.
     over: Option<Reason>,
-    watchers: Vec<Box<dyn FnOnce(&Reason) + Send>>,
+    watchers: Rare<Watcher>,
 }
+
+/// Who wants to know how a stage ends.
+pub(crate) type Watcher = Box<dyn FnOnce(&Reason) + Send>;
 
 impl<R: Role> Mailbox<R> {
     pub(crate) fn new(task: TaskRef, name: Option<Arc<str>>) -> Arc<Self> {
-        let queue = Queue { mail: Vec::new(), over: None, watchers: Vec::new() };
+        let queue = Queue { mail: Vec::new(), over: None, watchers: Rare::new() };
         let counters = Counters::default();
-        Arc::new(Mailbox { queue: Mutex::new(queue), task, counters, name })
+        let handles = AtomicUsize::new(0);
+        Arc::new(Mailbox { queue: Mutex::new(queue), task, counters, name, handles })
     }
 
     /// Gives the message back if the stage is over, with how it ended.
@@ -155,12 +184,24 @@ impl<R: Role> Mailbox<R> {
                 return Vec::new();
             }
             queue.over = Some(reason.clone());
-            (std::mem::take(&mut queue.mail), std::mem::take(&mut queue.watchers))
+            (std::mem::take(&mut queue.mail), queue.watchers.take())
         };
         for watcher in watchers {
             watcher(reason);
         }
         mail
+    }
+
+    pub(crate) fn handle_made(&self) {
+        if self.handles.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.task.core().outside_enters();
+        }
+    }
+
+    pub(crate) fn handle_dropped(&self) {
+        if self.handles.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.task.core().outside_leaves();
+        }
     }
 
     /// How the stage ended, if it has.
@@ -169,7 +210,7 @@ impl<R: Role> Mailbox<R> {
     }
 
     /// Tells somebody when it ends: at once if it has.
-    pub(crate) fn watch(&self, watcher: Box<dyn FnOnce(&Reason) + Send>) {
+    pub(crate) fn watch(&self, watcher: Watcher) {
         let mut queue = unpoisoned(self.queue.lock());
         match queue.over.clone() {
             None => queue.watchers.push(watcher),
@@ -183,7 +224,8 @@ impl<R: Role> Mailbox<R> {
 
 impl<R: Role> Upstream<R::Out> for Mailbox<R> {
     fn subscribe(&self, request: Request<R::Out>) {
-        if let Err((Mail::Subscribe(request), reason)) = self.send(Mail::Subscribe(request)) {
+        let subscribe = Mail::Subscribe(Box::new(request));
+        if let Err((Mail::Subscribe(request), reason)) = self.send(subscribe) {
             request.refused(reason);
         }
     }
@@ -193,9 +235,9 @@ impl<R: Role> Upstream<R::Out> for Mailbox<R> {
     }
 
     fn leave(&self, id: Id, reason: Reason, unhandled: VecDeque<R::Out>, partition: Option<usize>) {
-        let leave = Mail::Leave { id, reason, unhandled, partition };
-        if let Err((Mail::Leave { unhandled, .. }, _)) = self.send(leave) {
-            Counters::add(&self.counters.dropped, unhandled.len());
+        let leaving = Box::new(Leaving { id, reason, unhandled, partition });
+        if let Err((Mail::Leave(leaving), _)) = self.send(Mail::Leave(leaving)) {
+            self.counters.dropped(leaving.unhandled.len());
         }
     }
 

@@ -59,6 +59,7 @@ mod input;
 mod launch;
 mod mailbox;
 mod output;
+mod rare;
 mod reason;
 mod reference;
 mod role;

@@ -7,7 +7,6 @@ use super::subscription::Request;
 use crate::error::BoxError;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// What becomes of events beyond the buffer's bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,20 +24,29 @@ pub enum Overflow {
 }
 
 pub(crate) struct Output<T> {
-    consumers: Consumers<T>,
-    dispatcher: Box<dyn Dispatcher<T>>,
     /// What was emitted and not handed out.
     pub(crate) buffer: VecDeque<T>,
+    /// Nothing, where a stage does not emit.
+    outlet: Option<Box<Outlet<T>>>,
+}
+
+struct Outlet<T> {
+    consumers: Consumers<T>,
+    dispatcher: Box<dyn Dispatcher<T>>,
     bound: usize,
     overflow: Overflow,
     /// Demand is held back until everything is wired.
-    pub(crate) accumulates: bool,
+    accumulates: bool,
 }
 
 /// How many events may be buffered where nothing is said.
 pub(crate) const BUFFER: usize = 10_000;
 
 impl<T> Output<T> {
+    pub(crate) fn none() -> Self {
+        Output { buffer: VecDeque::new(), outlet: None }
+    }
+
     pub(crate) fn new(
         dispatcher: Box<dyn Dispatcher<T>>,
         bound: usize,
@@ -46,78 +54,100 @@ impl<T> Output<T> {
         accumulates: bool,
     ) -> Self {
         let consumers = Consumers::new();
-        let buffer = VecDeque::new();
-        Output { consumers, dispatcher, buffer, bound, overflow, accumulates }
+        let outlet = Outlet { consumers, dispatcher, bound, overflow, accumulates };
+        Output { buffer: VecDeque::new(), outlet: Some(Box::new(outlet)) }
     }
 
     /// How many more events the consumers can take than are there.
     pub(crate) fn room(&self) -> usize {
-        if self.accumulates {
-            return 0;
+        match &self.outlet {
+            None => usize::MAX,
+            Some(outlet) if outlet.accumulates => 0,
+            Some(outlet) => {
+                outlet.dispatcher.wanted(&outlet.consumers).saturating_sub(self.buffer.len())
+            }
         }
-        self.dispatcher.wanted(&self.consumers).saturating_sub(self.buffer.len())
     }
 
     /// Whether more may be emitted although nobody has asked for it.
     pub(crate) fn has_buffer(&self) -> bool {
-        self.overflow != Overflow::Block || self.buffered() < self.bound
+        self.outlet.as_ref().is_none_or(|outlet| {
+            outlet.overflow != Overflow::Block || self.buffered() < outlet.bound
+        })
     }
 
     pub(crate) fn buffered(&self) -> usize {
-        self.buffer.len() + self.dispatcher.held()
+        self.buffer.len() + self.outlet.as_ref().map_or(0, |outlet| outlet.dispatcher.held())
     }
 
     /// Hands out what was asked for; what is then beyond the bound is treated as the policy says.
     pub(crate) fn dispatch(&mut self, counters: &Counters) -> Result<(), BoxError> {
-        if !self.accumulates {
-            loop {
-                self.dispatcher.dispatch(&mut self.buffer, &mut self.consumers)?;
-                let sent = self.consumers.flush();
-                Counters::add(&counters.events_out, sent.events);
-                if sent.gone.is_empty() {
-                    break;
-                }
-                for (_, partition, events) in sent.gone {
-                    self.give_back(events, partition, counters);
-                }
+        let Some(outlet) = &mut self.outlet else {
+            return Ok(());
+        };
+        if self.buffer.is_empty() && outlet.dispatcher.held() == 0 {
+            return Ok(());
+        }
+        while !outlet.accumulates {
+            outlet.dispatcher.dispatch(&mut self.buffer, &mut outlet.consumers)?;
+            let sent = outlet.consumers.flush();
+            counters.sent(sent.events);
+            if sent.gone.is_empty() {
+                break;
+            }
+            for (_, partition, events) in sent.gone {
+                let dropped = outlet.dispatcher.returned(events, partition, &mut self.buffer);
+                counters.dropped(dropped);
             }
         }
-        let beyond = self.buffer.len().saturating_sub(self.bound);
+        let beyond = self.buffer.len().saturating_sub(outlet.bound);
         if beyond > 0 {
-            match self.overflow {
+            match outlet.overflow {
                 Overflow::Block => {}
-                Overflow::KeepFirst => self.buffer.truncate(self.bound),
+                Overflow::KeepFirst => self.buffer.truncate(outlet.bound),
                 Overflow::KeepLast => drop(self.buffer.drain(..beyond)),
-                Overflow::Fail => return Err(format!("more than {} events", self.bound).into()),
+                Overflow::Fail => return Err(format!("more than {} events", outlet.bound).into()),
             }
-            if self.overflow != Overflow::Block {
-                Counters::add(&counters.dropped, beyond);
+            if outlet.overflow != Overflow::Block {
+                counters.dropped(beyond);
             }
         }
-        Counters::add(&counters.dropped, self.dispatcher.dropped());
-        counters.buffered.store(self.buffered() as u64, Ordering::Relaxed);
+        counters.dropped(outlet.dispatcher.dropped());
+        counters.holds(self.buffer.len() + outlet.dispatcher.held());
         Ok(())
     }
 
+    pub(crate) fn accumulate(&mut self, accumulates: bool) {
+        if let Some(outlet) = &mut self.outlet {
+            outlet.accumulates = accumulates;
+        }
+    }
+
+    /// A new consumer, unless there is a reason against it.
     pub(crate) fn add(&mut self, request: Request<T>) -> Result<(), (Request<T>, String)> {
-        if let Some(why) = self.dispatcher.refuses(request.partition) {
+        let Some(outlet) = &mut self.outlet else {
+            return Err((request, "it emits nothing".to_owned()));
+        };
+        if let Some(why) = outlet.dispatcher.refuses(request.partition) {
             return Err((request, why));
         }
-        self.consumers.add(request);
+        outlet.consumers.add(request);
         Ok(())
     }
 
     pub(crate) fn give(&mut self, id: Id, credit: usize, spare: VecDeque<T>) {
-        self.consumers.give(id, credit, spare);
+        if let Some(outlet) = &mut self.outlet {
+            outlet.consumers.give(id, credit, spare);
+        }
     }
 
     /// Takes a consumer out; returns how it is told.
     pub(crate) fn remove(&mut self, id: Id) -> Option<Arc<dyn Downstream<T>>> {
-        self.consumers.remove(id)
+        self.outlet.as_mut()?.consumers.remove(id)
     }
 
     pub(crate) fn has_consumers(&self) -> bool {
-        !self.consumers.is_empty()
+        self.outlet.as_ref().is_some_and(|outlet| !outlet.consumers.is_empty())
     }
 
     /// Events that a consumer did not handle.
@@ -127,16 +157,19 @@ impl<T> Output<T> {
         partition: Option<usize>,
         counters: &Counters,
     ) {
-        if !events.is_empty() {
-            let dropped = self.dispatcher.returned(events, partition, &mut self.buffer);
-            Counters::add(&counters.dropped, dropped);
+        if let Some(outlet) = &mut self.outlet
+            && !events.is_empty()
+        {
+            counters.dropped(outlet.dispatcher.returned(events, partition, &mut self.buffer));
         }
     }
 
     /// Tells all consumers that nothing more comes.
     pub(crate) fn end(&mut self, reason: &Reason) {
-        for (id, downstream) in self.consumers.drain() {
-            downstream.ended(id, reason.clone());
+        if let Some(outlet) = &mut self.outlet {
+            for (id, downstream) in outlet.consumers.drain() {
+                downstream.ended(id, reason.clone());
+            }
         }
     }
 }

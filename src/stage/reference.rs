@@ -1,13 +1,12 @@
 //! Handles of running stages: subscribing, calling, stopping, waiting.
 
 use super::control::Context;
-use super::mailbox::{Call, Controls, Downstream, Mail, Mailbox, Upstream};
+use super::mailbox::{Call, Controls, Downstream, Mail, Mailbox, Upstream, Watcher};
 use super::reason::Reason;
 use super::role::Role;
 use super::shared::Shared;
 use super::subscription::{Joining, Subscribe, Subscription};
 use crate::error::{ErrorKind, FlowError, Site};
-use crate::runtime::core::Core;
 use crate::runtime::worker::on_worker;
 use crossbeam_channel::Receiver;
 use std::convert::Infallible;
@@ -21,7 +20,6 @@ use std::sync::atomic::Ordering;
 pub struct StageRef<S, In = Infallible, Out = Infallible> {
     address: Arc<dyn Address<S, In, Out>>,
     shared: Arc<Shared>,
-    outside: Arc<Outside>,
 }
 
 /// What a handle can say to its stage.
@@ -32,17 +30,10 @@ pub(crate) trait Address<S, In, Out>: Upstream<Out> + Downstream<In> + Controls 
     fn stop(&self, reason: Reason);
     fn drain(&self);
     fn over(&self) -> Option<Reason>;
-    fn watch(&self, watcher: Box<dyn FnOnce(&Reason) + Send>);
+    fn watch(&self, watcher: Watcher);
     fn counted(&self) -> StageCounts;
-}
-
-/// Somebody outside can make a stage move: no stall.
-struct Outside(Arc<Core>);
-
-impl Drop for Outside {
-    fn drop(&mut self) {
-        self.0.outside_leaves();
-    }
+    fn handle_made(&self);
+    fn handle_dropped(&self);
 }
 
 /// What a stage has counted since it was started.
@@ -61,11 +52,14 @@ pub struct StageCounts {
 
 impl<S, In, Out> Clone for StageRef<S, In, Out> {
     fn clone(&self) -> Self {
-        StageRef {
-            address: Arc::clone(&self.address),
-            shared: Arc::clone(&self.shared),
-            outside: Arc::clone(&self.outside),
-        }
+        self.address.handle_made();
+        StageRef { address: Arc::clone(&self.address), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S, In, Out> Drop for StageRef<S, In, Out> {
+    fn drop(&mut self) {
+        self.address.handle_dropped();
     }
 }
 
@@ -80,10 +74,8 @@ impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
     where
         R: Role<Stage = S, In = In, Out = Out>,
     {
-        let core = Arc::clone(shared.core());
-        core.outside_enters();
-        let (shared, outside) = (Arc::clone(shared), Arc::new(Outside(core)));
-        StageRef { address: mailbox, shared, outside }
+        mailbox.handle_made();
+        StageRef { address: mailbox, shared: Arc::clone(shared) }
     }
 
     /// Subscribes this stage to another one, while both run.
@@ -285,7 +277,7 @@ impl<T> fmt::Debug for Reply<T> {
 
 impl<R: Role> Address<R::Stage, R::In, R::Out> for Mailbox<R> {
     fn join(&self, joining: Joining<R::In>) {
-        let _ended_meanwhile = self.send(Mail::Join(joining));
+        let _ended_meanwhile = self.send(Mail::Join(Box::new(joining)));
     }
 
     fn call(&self, call: Call<R::Stage, R::Out>, after_buffered: bool) -> Result<(), Reason> {
@@ -309,8 +301,16 @@ impl<R: Role> Address<R::Stage, R::In, R::Out> for Mailbox<R> {
         Mailbox::over(self)
     }
 
-    fn watch(&self, watcher: Box<dyn FnOnce(&Reason) + Send>) {
+    fn watch(&self, watcher: Watcher) {
         Mailbox::watch(self, watcher);
+    }
+
+    fn handle_made(&self) {
+        Mailbox::handle_made(self);
+    }
+
+    fn handle_dropped(&self) {
+        Mailbox::handle_dropped(self);
     }
 
     fn counted(&self) -> StageCounts {

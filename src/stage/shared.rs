@@ -8,7 +8,7 @@ use crate::runtime::task::TaskRef;
 use crate::runtime::worker::{Owned, Run, Steps, drop_caught};
 use crate::sync::{Condvar, Mutex, unpoisoned};
 use crossbeam_channel::Receiver;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,18 +19,14 @@ pub(crate) struct Shared {
     next_task: AtomicUsize,
     next_subscription: AtomicU64,
     /// Stages that are not over, by their tasks' numbers.
-    alive: Mutex<BTreeMap<usize, Alive>>,
+    alive: Mutex<HashMap<usize, Arc<dyn Tells>>>,
     /// Told whenever a stage is over.
     over: Condvar,
 }
 
-struct Alive {
-    task: TaskRef,
-    tells: Arc<dyn Tells>,
-}
-
 /// What the runtime says to every stage.
 pub(crate) trait Tells: Send + Sync {
+    fn task(&self) -> &TaskRef;
     fn drain(&self);
     fn stop(&self);
 }
@@ -60,9 +56,9 @@ impl Shared {
         self.next_subscription.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn lives(&self, task: TaskRef, tells: Arc<dyn Tells>) {
+    pub(crate) fn lives(&self, stage: Arc<dyn Tells>) {
         self.core().task_lives();
-        unpoisoned(self.alive.lock()).insert(task.id(), Alive { task, tells });
+        unpoisoned(self.alive.lock()).insert(stage.task().id(), stage);
     }
 
     pub(crate) fn living(&self) -> usize {
@@ -185,17 +181,21 @@ impl Shared {
     }
 
     pub(crate) fn tell_all(&self, say: impl Fn(&dyn Tells)) {
-        let all: Vec<_> =
-            unpoisoned(self.alive.lock()).values().map(|alive| Arc::clone(&alive.tells)).collect();
-        all.iter().for_each(|stage| say(&**stage));
+        self.all().iter().for_each(|stage| say(&**stage));
+    }
+
+    /// All that live, in the order in which they were started.
+    fn all(&self) -> Vec<Arc<dyn Tells>> {
+        let mut all: Vec<_> = unpoisoned(self.alive.lock()).values().cloned().collect();
+        all.sort_unstable_by_key(|stage| stage.task().id());
+        all
     }
 
     /// Drops what is left of all stages.
     pub(crate) fn clear(&self) {
-        let alive = std::mem::take(&mut *unpoisoned(self.alive.lock()));
-        for alive in alive.into_values() {
-            if let Some(place) = alive.task.place() {
-                drop_caught(&alive.task, place);
+        for stage in self.all() {
+            if let Some(place) = stage.task().place() {
+                drop_caught(stage.task(), place);
             }
         }
     }
