@@ -11,7 +11,7 @@ use super::simulation::Simulation;
 use super::sleep::Sleep;
 use super::task::{Home, Ready, TaskRef};
 use super::timers::Timers;
-use super::worker::{keep_next, take_next};
+use super::worker::{SHORT, keep, take_kept};
 use crate::error::{ErrorKind, FlowError};
 use crate::sync::unpoisoned;
 use crossbeam_channel::{Receiver, Sender};
@@ -182,8 +182,8 @@ impl Core {
     pub(crate) fn schedule(&self, task: &TaskRef) {
         self.census.moves();
         match (&self.ready, task.place(), task.home()) {
-            (Queue::Threads(_), Some(_), None) => {
-                if let Some(task) = keep_next(self, task.ready()) {
+            (Queue::Threads(_), Some(_), None) if task.is_short() => {
+                if let Some(task) = keep(self, task.ready()) {
                     self.queue_ready(task);
                 }
             }
@@ -191,9 +191,9 @@ impl Core {
         }
     }
 
-    /// Lets others have the task that this worker would run next: it has more to do.
-    pub(crate) fn share_next(&self) {
-        if let Some(task) = take_next() {
+    /// Lets others have the tasks that this worker would run next: it has more to do.
+    pub(crate) fn share_kept(&self) {
+        while let Some(task) = take_kept() {
             self.queue_ready(task);
         }
     }
@@ -487,9 +487,16 @@ pub(crate) struct Cx<'a> {
 pub(crate) const QUANTUM: u64 = 100_000;
 
 impl<'a> Cx<'a> {
-    pub(crate) fn new(core: &'a Core, task: &'a TaskRef) -> Self {
-        let now = core.clock.now();
+    pub(crate) fn new(core: &'a Core, task: &'a TaskRef, now: u64) -> Self {
         Cx { core, task, entered: now, now }
+    }
+
+    /// Lets others have the tasks that this one woke, if it has already run for longer than what is
+    /// worth waking them.
+    pub(crate) fn share_if_long(&self) {
+        if self.ran() > SHORT {
+            self.core.share_kept();
+        }
     }
 
     /// The time of the last reading of the clock: at most one pull ago.

@@ -9,6 +9,7 @@ use crate::error::FlowError;
 use crate::sync::unpoisoned;
 use crossbeam_utils::sync::Unparker;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// One instance of a stage: runs for a bounded while and says what it waits for by returning.
@@ -57,6 +58,8 @@ struct Handle {
     core: Arc<Core>,
     /// The task itself, where it was added to a run that had begun.
     added: Option<Mutex<Option<Box<dyn Task>>>>,
+    /// Whether it was over soon when it ran last: read and written without order, since it is a guess.
+    short: AtomicBool,
     /// Set where the task runs elsewhere than on the workers.
     home: OnceLock<Home>,
 }
@@ -74,7 +77,8 @@ impl TaskRef {
     pub(crate) fn new(id: usize, stage: usize, core: &Arc<Core>) -> Self {
         let core = Arc::clone(core);
         let (state, home) = (TaskState::idle(), OnceLock::new());
-        TaskRef(Arc::new(Handle { id, stage, state, core, added: None, home }))
+        let short = AtomicBool::new(false);
+        TaskRef(Arc::new(Handle { id, stage, state, core, added: None, short, home }))
     }
 
     /// The handle of a task that is added to a run that has begun: it holds the task. `id` orders
@@ -82,7 +86,8 @@ impl TaskRef {
     pub(crate) fn added(id: usize, core: &Arc<Core>) -> Self {
         let core = Arc::clone(core);
         let (state, home, added) = (TaskState::idle(), OnceLock::new(), Some(Mutex::default()));
-        TaskRef(Arc::new(Handle { id, stage: usize::MAX, state, core, added, home }))
+        let (stage, short) = (usize::MAX, AtomicBool::new(false));
+        TaskRef(Arc::new(Handle { id, stage, state, core, added, short, home }))
     }
 
     /// Where the task is that was added.
@@ -94,6 +99,16 @@ impl TaskRef {
     pub(crate) fn put(&self, task: Box<dyn Task>) {
         if let Some(place) = self.place() {
             *unpoisoned(place.lock()) = Some(task);
+        }
+    }
+
+    pub(crate) fn is_short(&self) -> bool {
+        self.0.short.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn was_short(&self, short: bool) {
+        if self.is_short() != short {
+            self.0.short.store(short, Ordering::Relaxed);
         }
     }
 

@@ -10,7 +10,8 @@ use crate::error::{ErrorKind, FlowError};
 use crate::kernel::culprit;
 use crate::sync::unpoisoned;
 use crossbeam_utils::sync::Parker;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -53,32 +54,42 @@ pub(crate) const WORTH_A_THREAD: u64 = 100_000;
 
 thread_local! {
     static ON_WORKER: Cell<bool> = const { Cell::new(false) };
-    static NEXT: Next = const { Next { core: Cell::new(0), task: Cell::new(None) } };
+    static KEPT: Kept = const { Kept { core: Cell::new(0), tasks: RefCell::new(VecDeque::new()) } };
 }
 
-/// The task that this worker runs next, without a way through the ready queue: the one that was woken
-/// last by the task that it runs. Only where tasks are added to a run: there they are many and small,
-/// and pass single events to and fro.
-struct Next {
+/// The tasks that a worker runs next itself, without a way through the ready queue: those that were
+/// woken by the task that it runs and are over so soon that it is not worth waking another worker.
+///
+/// Only of tasks that are added to a run: there they are many and small, and pass single events to
+/// and fro. Nothing is kept for longer than [`KEPT_FOR`].
+struct Kept {
     /// Whose task is running, by its address; 0 while none is.
     core: Cell<usize>,
-    task: Cell<Option<Ready>>,
+    tasks: RefCell<VecDeque<Ready>>,
 }
 
-/// A worker runs so many tasks in a row directly; then the others have their turn.
-const DIRECTLY: usize = 64;
+/// How long a worker keeps tasks to itself: 50 µs, in nanoseconds.
+const KEPT_FOR: u64 = 50_000;
 
-/// Keeps a task that was woken for this worker, if it runs one of the same run; gives back what is to
-/// be queued: the one that was kept before, or this one.
-pub(super) fn keep_next(core: &Core, task: Ready) -> Option<Ready> {
-    NEXT.with(|next| {
-        if next.core.get() == address(core) { next.task.replace(Some(task)) } else { Some(task) }
+/// A task that ran for less than this is kept: 5 µs, in nanoseconds.
+pub(super) const SHORT: u64 = 5_000;
+
+/// Keeps a task that was woken for this worker, if it runs one of the same run. Otherwise gives it
+/// back, to be queued.
+pub(super) fn keep(core: &Core, task: Ready) -> Option<Ready> {
+    KEPT.with(|kept| {
+        if kept.core.get() == address(core) {
+            kept.tasks.borrow_mut().push_back(task);
+            None
+        } else {
+            Some(task)
+        }
     })
 }
 
-/// Takes back the task that was kept.
-pub(super) fn take_next() -> Option<Ready> {
-    NEXT.with(|next| next.task.take())
+/// Takes back a task that was kept.
+pub(super) fn take_kept() -> Option<Ready> {
+    KEPT.with(|kept| kept.tasks.borrow_mut().pop_front())
 }
 
 fn address(core: &Core) -> usize {
@@ -151,19 +162,54 @@ impl<'env> Run<'env> {
     }
 
     /// Enters a scheduled task and does what it says when it leaves.
-    fn run_ready(&self, ready: &Ready, spawn: Option<&dyn Spawn>) {
+    fn run_ready(&self, ready: &Ready, now: u64, spawn: Option<&dyn Spawn>) {
         match ready {
-            Ready::Slot(id) => self.run_task(&self.slots[*id].handle, &self.slots[*id].task, spawn),
+            Ready::Slot(id) => {
+                let Slot { handle, task } = &self.slots[*id];
+                self.run_task(handle, task, now, spawn);
+            }
             Ready::Added(task) => {
                 if let Some(place) = task.place() {
-                    self.run_task(task, place, spawn);
+                    self.run_task(task, place, now, spawn);
                 }
             }
         }
     }
 
-    fn run_task(&self, task: &TaskRef, place: &Place<'_>, spawn: Option<&dyn Spawn>) {
-        match self.enter(task, place) {
+    /// Runs a task that was added, and then those that it woke and that are over soon.
+    fn run_with_kept(&self, ready: Ready, spawn: &dyn Spawn) {
+        let core = &*self.core;
+        // A flow may be run by a task of another: what that one keeps is none of this one's.
+        let outer = KEPT.with(|kept| (kept.core.replace(address(core)), kept.tasks.take()));
+        let mut began = core.clock.now();
+        let share_at = began + KEPT_FOR;
+        // Short ones are timed four at a time: a look at the clock costs as much as a small event.
+        let (mut every, mut runs) = (1, 0);
+        let mut ready = Some(ready);
+        while let Some(task) = ready {
+            self.run_ready(&task, began, Some(spawn));
+            runs += 1;
+            let mut in_time = true;
+            if runs == every {
+                let now = core.clock.now();
+                let short = now - began < SHORT * runs;
+                if let (Ready::Added(task), true) = (&task, short || runs == 1) {
+                    task.was_short(short);
+                }
+                (began, runs, every) = (now, 0, if short { 4 } else { 1 });
+                in_time = now < share_at;
+            }
+            ready = if in_time && !core.is_over() { take_kept() } else { None };
+        }
+        core.share_kept();
+        KEPT.with(|kept| {
+            kept.core.set(outer.0);
+            kept.tasks.replace(outer.1);
+        });
+    }
+
+    fn run_task(&self, task: &TaskRef, place: &Place<'_>, now: u64, spawn: Option<&dyn Spawn>) {
+        match self.enter(task, place, now) {
             Some(Step::Again) => {
                 task.state().again();
                 self.core.queue(task);
@@ -216,7 +262,7 @@ impl<'env> Run<'env> {
 
     fn live(&self, task: &TaskRef, place: &Place<'_>, parker: &Parker) {
         while !self.core.is_over() {
-            match self.enter(task, place) {
+            match self.enter(task, place, self.core.clock.now()) {
                 Some(Step::Again | Step::OwnThread) => task.state().again(),
                 Some(Step::Wait) => {
                     if task.state().wait() {
@@ -236,12 +282,12 @@ impl<'env> Run<'env> {
     }
 
     /// Runs the task once, with its panics caught. `None`: it failed, and so has the run.
-    fn enter(&self, handle: &TaskRef, place: &Place<'_>) -> Option<Step> {
+    fn enter(&self, handle: &TaskRef, place: &Place<'_>, now: u64) -> Option<Step> {
         handle.state().start();
         let mut task = unpoisoned(place.lock());
         let task = task.as_mut()?;
         let outer = ON_WORKER.replace(true);
-        let mut cx = Cx::new(&self.core, handle);
+        let mut cx = Cx::new(&self.core, handle, now);
         // What an earlier panic left, which somebody else has caught, is none of ours.
         culprit::take();
         let ran = catch_unwind(AssertUnwindSafe(|| task.run(&mut cx)));
@@ -297,27 +343,17 @@ impl Steps for Run<'_> {
         if core.workers > 1 && !core.is_simulated() && core.has_ready() {
             self.start_helper_if_worth_it(spawn);
         }
-        // A flow may be run by a task of another: what that one keeps is none of this one's.
-        let outer = NEXT.with(|next| (next.core.replace(address(core)), next.task.take()));
-        self.run_ready(&ready, Some(spawn));
-        for _ in 1..DIRECTLY {
-            match take_next().filter(|_| !core.is_over()) {
-                Some(next) => self.run_ready(&next, Some(spawn)),
-                None => break,
-            }
+        match &ready {
+            Ready::Slot(_) => self.run_ready(&ready, core.clock.now(), Some(spawn)),
+            Ready::Added(_) => self.run_with_kept(ready, spawn),
         }
-        core.share_next();
-        NEXT.with(|next| {
-            next.core.set(outer.0);
-            next.task.set(outer.1);
-        });
         true
     }
 
     fn run_if_scheduled(&self, task: usize) -> bool {
         let scheduled = self.is_scheduled(task);
         if scheduled {
-            self.run_ready(&Ready::Slot(task), None);
+            self.run_ready(&Ready::Slot(task), self.core.clock.now(), None);
         }
         scheduled
     }

@@ -120,13 +120,15 @@ impl<R: Role> Actor<R> {
                 return Err(Stop::Now(Reason::Normal));
             }
             if !more {
-                return Ok(Step::Wait);
+                let holds = !self.line.is_empty() || self.output.buffered() > 0;
+                let waits = !R::EMITS || R::PRODUCES || !holds || self.mailbox.waits_for_demand();
+                return Ok(if waits { Step::Wait } else { Step::Again });
             }
             cx.lap();
             if R::BLOCKS || cx.spent() {
                 return Ok(Step::Again);
             }
-            cx.core.share_next();
+            cx.share_if_long();
         }
     }
 
@@ -215,9 +217,6 @@ impl<R: Role> Actor<R> {
                     if self.output.room() == 0 {
                         break;
                     }
-                    if done > 0 {
-                        cx.core.share_next();
-                    }
                     let n = cx.limit(taking.batch.min(events.len()));
                     done += n;
                     let batch = Batch { events: events.drain(..n), from: id };
@@ -250,8 +249,9 @@ impl<R: Role> Actor<R> {
             }
             // A look at the clock costs as much as a small event.
             if done >= 16 {
+                done = 0;
                 cx.lap();
-                done = 1;
+                cx.share_if_long();
             }
             if cx.spent() {
                 return Ok(!self.line.is_empty());

@@ -137,6 +137,10 @@ pub(crate) struct Mailbox<R: Role> {
 
 struct Queue<R: Role> {
     mail: Vec<Mail<R>>,
+    /// Whether the stage was woken for what is there.
+    woken: bool,
+    /// Whether it has nothing that waits for demand: then asks alone do not wake it.
+    content: bool,
     /// How the stage ended, once it has.
     over: Option<Reason>,
     watchers: Rare<Watcher>,
@@ -147,7 +151,13 @@ pub(crate) type Watcher = Box<dyn FnOnce(&Reason) + Send>;
 
 impl<R: Role> Mailbox<R> {
     pub(crate) fn new(task: TaskRef, name: Option<Arc<str>>) -> Arc<Self> {
-        let queue = Queue { mail: Vec::new(), over: None, watchers: Rare::new() };
+        let queue = Queue {
+            mail: Vec::new(),
+            woken: false,
+            content: false,
+            over: None,
+            watchers: Rare::new(),
+        };
         let counters = Counters::default();
         let handles = AtomicUsize::new(0);
         Arc::new(Mailbox { queue: Mutex::new(queue), task, counters, name, handles })
@@ -160,20 +170,32 @@ impl<R: Role> Mailbox<R> {
             let reason = reason.clone();
             return Err((mail, reason));
         }
+        let wakes = !queue.woken && !(queue.content && matches!(mail, Mail::Ask { .. }));
         queue.mail.push(mail);
-        // Where there was mail already, its sender wakes the stage, which then takes all.
-        let first = queue.mail.len() == 1;
+        queue.woken |= wakes;
         drop(queue);
-        if first {
+        // Where it was woken already it takes all.
+        if wakes {
             self.task.notify();
         }
         Ok(())
     }
 
-    /// Swaps what has arrived for an empty buffer.
+    /// Swaps what has arrived for an empty buffer. What is asked for from now on does not wake the
+    /// stage, unless it produces by itself or says that it [waits for it](Self::waits_for_demand).
     pub(crate) fn take(&self, taken: &mut Vec<Mail<R>>) {
         debug_assert!(taken.is_empty(), "all mail is handled before more is taken");
-        std::mem::swap(taken, &mut unpoisoned(self.queue.lock()).mail);
+        let mut queue = unpoisoned(self.queue.lock());
+        std::mem::swap(taken, &mut queue.mail);
+        queue.woken = false;
+        queue.content = !R::PRODUCES;
+    }
+
+    /// The stage holds what nobody has asked for. False: something has arrived meanwhile.
+    pub(crate) fn waits_for_demand(&self) -> bool {
+        let mut queue = unpoisoned(self.queue.lock());
+        queue.content = false;
+        queue.mail.is_empty()
     }
 
     /// Closes it for good; returns what had arrived, and who wants to know.
