@@ -170,7 +170,8 @@ impl<R: Role> Mailbox<R> {
             let reason = reason.clone();
             return Err((mail, reason));
         }
-        let wakes = !queue.woken && !(queue.content && matches!(mail, Mail::Ask { .. }));
+        let can_wait = queue.content && matches!(mail, Mail::Ask { .. });
+        let wakes = !queue.woken && !can_wait;
         queue.mail.push(mail);
         queue.woken |= wakes;
         drop(queue);
