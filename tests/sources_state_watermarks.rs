@@ -49,7 +49,11 @@ impl Producer for Says {
     fn produce(&mut self, demand: &mut Demand<'_, i64>) -> Result<Produced, BoxError> {
         self.pause = !self.pause;
         if self.pause {
-            return Ok(if self.next % 2 == 0 { Produced::Pending } else { Produced::More });
+            return Ok(if self.next.is_multiple_of(2) {
+                Produced::Pending
+            } else {
+                Produced::More
+            });
         }
         for say in self.says[self.next..].iter().take(self.at_a_time) {
             match *say {
