@@ -72,13 +72,17 @@ type Came = (Vec<(i64, Vec<i64>)>, Vec<i64>);
 
 /// Runs what gives windows of ten. The panes of one source come in the order of time.
 macro_rules! windows {
-    ($flow:expr, $on:expr) => {{
+    ($flow:expr, $on:expr) => {
+        windows!($flow, $on, 1_000)
+    };
+    ($flow:expr, $on:expr, $demand:expr) => {{
         let late = Mutex::new(Vec::new());
         let panes: Vec<Pane<(), Vec<i64>>> = $flow
             .key_by(|_| ())
             .window(Window::fixed(Duration::from_millis(10)))
             .late_to(|ms| late.lock().unwrap().push(ms))
             .fold(Vec::new, |list, ms| list.push(ms))
+            .max_demand($demand)
             .on($on)
             .collect()
             .unwrap();
@@ -114,7 +118,7 @@ proptest! {
         for on in [Executor::simulation(seed), Executor::threads(2)] {
             let source = Flow::from_stages([Says::new(&says, at_a_time)]).max_demand(demand);
             let timed = source.timestamps(|ms| at(*ms), |w| w.from_source());
-            let got: Came = windows!(timed.max_demand(demand), on);
+            let got: Came = windows!(timed, on, demand);
             prop_assert_eq!(&got, &want);
         }
     }
@@ -134,8 +138,8 @@ proptest! {
         );
         let source = Flow::from_stages([Says::new(&says, at_a_time)]).max_demand(demand);
         let three = source.flat_map(|ms| [ms; 3]).filter(|_| true).map(|ms| ms);
-        let timed = three.timestamps(|ms| at(*ms), |w| w.from_source()).max_demand(demand);
-        let got: Came = windows!(timed, Executor::simulation(seed));
+        let timed = three.timestamps(|ms| at(*ms), |w| w.from_source());
+        let got: Came = windows!(timed, Executor::simulation(seed), demand);
         prop_assert_eq!(got, want);
     }
 }
@@ -251,6 +255,69 @@ fn idle_ones_hold_up_nobody() {
                 assert_eq!((panes, late.get()), (vec![(0, 1001), (1000, 1000), (2000, 1)], 0));
             });
         }
+    }
+}
+
+/// Says something when so many milliseconds have passed, as far as it can tell.
+struct InTime {
+    says: Vec<(u32, Say)>,
+    now: u32,
+}
+
+impl Producer for InTime {
+    type Item = i64;
+
+    fn produce(&mut self, demand: &mut Demand<'_, i64>) -> Result<Produced, BoxError> {
+        while self.says.first().is_some_and(|say| say.0 <= self.now) {
+            match self.says.remove(0).1 {
+                Event(ms) => demand.emit(ms),
+                Mark(to) => demand.watermark(at(to)),
+                Idle => demand.idle(),
+            }
+        }
+        // It is asked again a millisecond later.
+        self.now += 1;
+        Ok(if self.says.is_empty() { Produced::Done } else { Produced::Pending })
+    }
+}
+
+/// Who was idle is waited for from its first event on, before anything comes of that event.
+#[test]
+fn who_was_idle_is_waited_for_again() {
+    let back = [(0, Event(3)), (0, Idle), (10, Event(15)), (30, Event(16))];
+    let other = [(0, Event(1)), (0, Mark(12)), (20, Event(50)), (20, Mark(50)), (40, Event(51))];
+    let want = (vec![(0, 2), (10, 2), (50, 2)], 0);
+    let count = |(panes, late): Came| -> (Vec<(i64, usize)>, usize) {
+        (panes.iter().map(|(start, events)| (*start, events.len())).collect(), late.len())
+    };
+    for seed in 0..100 {
+        let on = Executor::simulation(seed);
+        let script = |says: &[(u32, Say)]| {
+            says.iter().fold(Script::new(), |script, (ms, say)| {
+                let script = script.clock(Duration::from_millis((*ms).into()));
+                match *say {
+                    Event(ms) => script.event(at(ms), ms),
+                    Mark(to) => script.watermark(at(to)),
+                    Idle => script.idle(),
+                }
+            })
+        };
+        let scripts = Flow::from_scripts([script(&back), script(&other)]);
+        let linger = Duration::ZERO;
+        assert_eq!(count(windows!(scripts.linger(linger), on.clone())), want, "seed {seed}");
+        let producers = || {
+            let producer = |says: &[(u32, Say)]| InTime { says: says.to_vec(), now: 0 };
+            Flow::from_stages([producer(&back), producer(&other)]).linger(linger)
+        };
+        let stated = producers().timestamps(|ms| at(*ms), |w| w.from_source());
+        assert_eq!(count(windows!(stated, on.clone())), want, "seed {seed}");
+        let told = |ms: &i64| match *ms {
+            1 => Some(at(12)),
+            50 => Some(at(50)),
+            _ => None,
+        };
+        let told = producers().timestamps(|ms| at(*ms), |w| w.punctuated(told));
+        assert_eq!(count(windows!(told, on)), want, "seed {seed}");
     }
 }
 
