@@ -8,6 +8,7 @@ use flow::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// When it happened, its key, its number.
@@ -332,5 +333,56 @@ proptest! {
             }
         };
         prop_assert_eq!(run(&setup).by_key(), run(&slow).by_key());
+    }
+
+    /// What windows give is never late in windows behind them: a watermark goes on behind the panes
+    /// that it has closed.
+    #[test]
+    fn panes_are_never_late_in_windows_behind(
+        events in wild(), kind in kinds(), disorder in 0..8_i64, size in 1..40_i64, setup in setups(),
+        n in 1..5_u32,
+    ) {
+        macro_rules! twice {
+            ($window:expr) => {{
+                let (late, too_late) = (AtomicUsize::new(0), AtomicUsize::new(0));
+                let counts: Vec<usize> = Flow::from_slice(&events)
+                    .map(|event| *event)
+                    .timestamps(|e| Timestamp(e.0), |w| w.bounded(millis(disorder)))
+                    .max_demand(setup.demand)
+                    .key_by(|event| event.1)
+                    .window($window)
+                    .trigger(Trigger::at_watermark().early(Trigger::every(n)))
+                    .late_to(|_| _ = late.fetch_add(1, Ordering::Relaxed))
+                    .discarding()
+                    .aggregate(|_| Numbers)
+                    .stages(setup.stages)
+                    .max_demand(setup.demand)
+                    .key_by(|pane| pane.key % 2)
+                    .window(Window::fixed(millis(size)))
+                    .late_to(|_| _ = too_late.fetch_add(1, Ordering::Relaxed))
+                    .fold(|| 0, |sum, pane| *sum += pane.value.len())
+                    .stages(setup.stages)
+                    .max_demand(setup.demand)
+                    .on(setup.executor.clone())
+                    .map(|pane| pane.value)
+                    .collect()
+                    .unwrap();
+                (counts.iter().sum::<usize>(), late.into_inner(), too_late.into_inner())
+            }};
+        }
+        let (counted, late, too_late) = match kind {
+            Kind::Fixed(size) => twice!(Window::fixed(millis(size))),
+            Kind::Session(gap) => twice!(Window::session(millis(gap))),
+            // Of windows that do not slide past an event it is in one at most.
+            Kind::Sliding(size, every) => {
+                twice!(Window::sliding(millis(size.min(every)), millis(every)))
+            }
+        };
+        prop_assert_eq!(too_late, 0);
+        let inside = |event: &&Event| match kind {
+            Kind::Sliding(size, every) => event.0.rem_euclid(every) < size.min(every),
+            _ => true,
+        };
+        prop_assert_eq!(counted + late, events.iter().filter(inside).count());
     }
 }

@@ -253,7 +253,8 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
         if let Some(passed) = self.passing.take() {
             next.mark(Mark::Watermark(passed));
         }
-        if std::mem::take(&mut self.idles) {
+        if self.idles {
+            self.idles = false;
             next.mark(Mark::Idle);
         }
     }
