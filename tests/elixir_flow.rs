@@ -55,7 +55,7 @@ fn every_row_of_the_page_names_tests_that_exist() {
             let inside = folder.into_iter().flatten().flatten().map(|entry| entry.path());
             let texts = paths.iter().map(Into::into).chain(inside);
             let is_there = |path| {
-                fs::read_to_string(path).is_ok_and(|text| text.contains(&format!("fn {test}()")))
+                fs::read_to_string(path).is_ok_and(|text| text.contains(&format!("fn {test}(")))
             };
             assert!({ texts }.any(is_there), "there is no `{file}::{test}`: {row:?}");
         }

@@ -264,3 +264,80 @@ fn windows_without_times() {
         assert_eq!(counts.iter().sum::<u64>(), 1000);
     }
 }
+
+/// What has too little demand or comes in other batches is marked at the same places.
+#[test]
+fn events_say_watermarks() {
+    // Of these, tens end a period.
+    let events = [3i64, 7, 1, -10, 12, 15, 8, -20, 11, 31];
+    for executor in executors() {
+        for demand in [1, 2, 1000] {
+            let late = Mutex::new(Vec::new());
+            let panes: Vec<_> = Flow::from_slice(&events)
+                .map(|x| *x)
+                .timestamps(|x| at(x.abs()), |w| w.punctuated(|x| (*x < 0).then_some(at(-x))))
+                .key_by(|_| ())
+                .window(Window::fixed(Duration::from_millis(10)))
+                .late_to(|x| late.lock().unwrap().push(x))
+                .fold(Vec::new, |list, x| list.push(x))
+                .max_demand(demand)
+                .on(executor.clone())
+                .map(|pane| (pane.window.start().0, pane.value))
+                .collect()
+                .unwrap();
+            let want =
+                [(0, vec![3, 7, 1]), (10, vec![-10, 12, 15]), (20, vec![-20]), (30, vec![31])];
+            assert_eq!((panes, late.into_inner().unwrap()), (want.to_vec(), vec![8, 11]));
+        }
+    }
+}
+
+/// Who is there again is not late because another one has ended meanwhile.
+#[test]
+fn an_idle_source_beside_one_that_has_ended_is_not_at_the_end_of_time() {
+    for seed in 0..100 {
+        let ended = Script::new().event(at(1), 1).watermark(at(7));
+        let idle = Script::new().event(at(5), 2).watermark(at(1500)).idle().clock(SECOND);
+        let late = Counter::default();
+        let counts: Vec<(i64, u64)> = Flow::from_scripts([ended, idle.event(at(1600), 3)])
+            .key_by(|_| ())
+            .window(Window::fixed(SECOND))
+            .late_to(|_| _ = late.up())
+            .count()
+            .on(Executor::simulation(seed))
+            .map(|pane| (pane.window.start().0, pane.value))
+            .collect()
+            .unwrap();
+        assert_eq!((counts, late.get()), (vec![(0, 2), (1000, 1)], 0), "seed {seed}");
+    }
+}
+
+/// That nothing is expected goes on behind windows, after what the last watermark closed.
+#[test]
+fn idleness_goes_on_behind_windows() {
+    for seed in 0..100 {
+        // The last one to be idle moves the watermark to that of the first.
+        let first = Script::new().event(at(1), 'a').watermark(at(2000)).idle().clock(3 * SECOND);
+        let last = Script::new().event(at(2), 'b').watermark(at(900)).clock(SECOND).idle();
+        let last = last.clock(3 * SECOND).unfinished();
+        let panes = Flow::from_scripts([first.unfinished(), last])
+            .key_by(|_| ())
+            .window(Window::fixed(SECOND))
+            .count()
+            .map(|pane| pane.value);
+        let others = Script::new().event(at(500), 7).clock(2 * SECOND).watermark(at(9000));
+        let others = Flow::from_scripts([others.clock(3 * SECOND).unfinished()]);
+        let seen = Counter::default();
+        let joined = panes
+            .key_by(|_| ())
+            .window(Window::fixed(5 * SECOND))
+            .join(others.key_by(|_| ()))
+            .on(Executor::simulation(seed))
+            .for_each(|((), count, other)| {
+                assert_eq!((count, other), (2, 7));
+                seen.up();
+            });
+        assert!(joined.is_err());
+        assert_eq!(seen.get(), 1, "seed {seed}");
+    }
+}

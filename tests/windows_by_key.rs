@@ -1,6 +1,8 @@
 //! Keyed windows through the public API.
 
-use flow::{Executor, Flow, Pane, Timestamp, Timing, Trigger, Window};
+use flow::windows::Assigner;
+use flow::{Executor, Flow, Pane, Span, Timestamp, Timing, Trigger, Window};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -54,4 +56,25 @@ fn sessions_and_folds() {
             .unwrap();
         assert_eq!(lists.iter().map(|pane| pane.value.len()).sum::<usize>(), 4);
     }
+}
+
+/// An assigner of one's own need neither be cloned nor shown.
+#[test]
+fn assigners_are_neither_cloned_nor_shown() {
+    struct Length(AtomicI64);
+
+    impl Assigner<i64> for Length {
+        fn assign(&self, _event: &i64, at: Timestamp, windows: &mut Vec<Span>) {
+            let length = self.0.load(Ordering::Relaxed);
+            let start = at.0 - at.0.rem_euclid(length);
+            windows.push(Span::new(Timestamp(start), Timestamp(start + length)));
+        }
+    }
+
+    let events = Flow::from_vec(vec![1i64, 7, 12, 19, 20]);
+    let timed = events.timestamps(|at| Timestamp(*at), |w| w.ascending());
+    let windows = timed.key_by(|_| ()).window(Window::assigned(Length(AtomicI64::new(10))));
+    assert_eq!(format!("{windows:?}"), "Windowed");
+    let counts: Vec<u64> = windows.count().map(|pane| pane.value).collect().unwrap();
+    assert_eq!(counts, [2, 2, 1]);
 }

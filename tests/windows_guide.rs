@@ -36,7 +36,7 @@ fn every_row_names_a_test_or_says_why_there_is_none() {
     let table = page.lines().filter(|line| line.starts_with("| ")).skip(1);
     let rows: Vec<Vec<&str>> =
         table.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect();
-    assert_eq!(rows.len(), 44);
+    assert!(rows.len() >= 46, "{} rows", rows.len());
     for row in rows {
         assert_eq!(row.len(), 12, "{row:?}");
         let (here, shown) = (row[1], row[2]);

@@ -113,6 +113,7 @@ impl<N: Single, C, U> Single for Each<N, C, U> where Each<N, C, U>: Node {}
 
 impl<N: Stampable, C: Call<N::Item, Out = U>, U: Send> Stampable for Each<N, C, U> {
     const PER_SOURCE: bool = N::PER_SOURCE;
+    const SAYS_TIME: bool = N::SAYS_TIME;
 
     fn describe_per_source(&self, stage: &StageOptions, outline: &mut Outline) {
         outline.operator(self.call.site());

@@ -86,6 +86,10 @@ pub trait Stampable: Node {
     #[doc(hidden)]
     const PER_SOURCE: bool = false;
 
+    /// Whether its sources may say themselves how far they have come in time.
+    #[doc(hidden)]
+    const SAYS_TIME: bool = false;
+
     /// As [`Node::describe`], with one instance per source.
     #[doc(hidden)]
     fn describe_per_source(&self, stage: &StageOptions, outline: &mut Outline) {
@@ -216,6 +220,7 @@ where
     S::Operator: Operator<In = N::Item>,
 {
     const PER_SOURCE: bool = N::PER_SOURCE;
+    const SAYS_TIME: bool = N::SAYS_TIME;
 
     fn describe_per_source(&self, stage: &StageOptions, outline: &mut Outline) {
         outline.operator(self.site);

@@ -4,7 +4,7 @@
 //! at every replay.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 #[derive(Debug)]
 pub(crate) enum Clock {
@@ -27,6 +27,15 @@ impl Clock {
             Clock::Real(start) => nanos(start.elapsed()),
             Clock::Virtual(now) => now.load(Ordering::Relaxed),
         }
+    }
+
+    /// The time of day, in milliseconds since 1970; a virtual clock begins there.
+    pub(crate) fn millis(&self) -> i64 {
+        let since = match self {
+            Clock::Real(_) => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            Clock::Virtual(_) => Duration::from_nanos(self.now()),
+        };
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Moves a virtual clock forward; a real one moves by itself.

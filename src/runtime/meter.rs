@@ -45,8 +45,13 @@ pub(crate) struct EdgeCounters {
 
 impl EdgeCounters {
     pub(crate) fn sent(&self, events: usize) {
+        self.sent_in(events, 1);
+    }
+
+    /// So many events were sent in so many batches.
+    pub(crate) fn sent_in(&self, events: usize, batches: usize) {
         self.sent.fetch_add(events as u64, Ordering::Relaxed);
-        self.batches_sent.fetch_add(1, Ordering::Relaxed);
+        self.batches_sent.fetch_add(batches as u64, Ordering::Relaxed);
         self.held.fetch_add(events as u64, Ordering::Relaxed);
     }
 

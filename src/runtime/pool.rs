@@ -7,7 +7,9 @@
 //!
 //! Invariants:
 //! - Events are fed only against credit; the pool never holds more than `max_demand` per feeder.
-//! - Positions are consecutive over all claims, in feeding order.
+//! - Positions are consecutive over all claims, in feeding order; between several feeders there is none.
+//! - What one feeder gives one by one is joined to its last segment as long as that waits, whatever others
+//!   feed meanwhile. So whoever is ahead of the claimers fills segments, and nothing waits for company.
 //! - An instance that found nothing stands in `idle` until it is woken; feeding wakes one, and a
 //!   claim that leaves enough behind wakes the next.
 
@@ -49,6 +51,8 @@ struct Queue<T> {
     unsettled: Vec<Unsettled>,
     idle: Vec<TaskRef>,
     spare: Vec<VecDeque<T>>,
+    /// What was fed one by one and has not been counted yet: events, and the segments that they began.
+    uncounted: (usize, usize),
     ended: bool,
     /// Dropped when nobody claims any more: what a feeder that is blocked selects on.
     halt: Option<Sender<()>>,
@@ -59,6 +63,8 @@ struct Feeder {
     credits: Arc<Credits<TaskRef>>,
     demand: Demand,
     task: TaskRef,
+    /// The segment that took its last single event.
+    open: usize,
 }
 
 #[derive(Debug)]
@@ -129,7 +135,7 @@ impl<T> Pool<T> {
         };
         let demand = Demand::new(self.options.max_demand, self.options.min_demand);
         let task = task.clone();
-        queue.feeders.push(Feeder { credits: Arc::clone(&credits), demand, task });
+        queue.feeders.push(Feeder { credits: Arc::clone(&credits), demand, task, open: 0 });
         (queue.feeders.len() - 1, credits)
     }
 
@@ -137,7 +143,7 @@ impl<T> Pool<T> {
     fn feed(&self, feeder: usize, events: &mut Vec<T>) {
         let idle = {
             let mut queue = unpoisoned(self.queue.lock());
-            self.count_fed(events.len());
+            self.count_fed(events.len(), 1);
             if self.closed.load(Ordering::SeqCst) {
                 drop(queue);
                 self.counters.dropped_held(events.len());
@@ -157,30 +163,44 @@ impl<T> Pool<T> {
         }
     }
 
-    fn count_fed(&self, events: usize) {
-        self.counters.sent(events);
+    fn count_fed(&self, events: usize, batches: usize) {
+        self.counters.sent_in(events, batches);
         if self.tokens.is_none() {
             self.counters.spent(events);
         }
     }
 
-    /// Feeds one event at once, joined to the last segment where that is not full.
+    /// Counts what was fed one by one: once per segment or claim, not once per event.
+    fn count_singles(&self, queue: &mut Queue<T>) {
+        let (events, batches) = std::mem::take(&mut queue.uncounted);
+        if events > 0 {
+            self.count_fed(events, batches);
+        }
+    }
+
+    /// Feeds one event at once, joined to its feeder's last segment where that waits and is not full.
     fn feed_one(&self, feeder: usize, event: T) {
         let idle = {
             let mut queue = unpoisoned(self.queue.lock());
-            self.count_fed(1);
             if self.closed.load(Ordering::SeqCst) {
                 drop(queue);
+                self.count_fed(1, 1);
                 self.counters.dropped_held(1);
                 return;
             }
             queue.len += 1;
-            match queue.segments.back_mut() {
-                Some(last) if last.feeder == feeder && last.total < self.options.batch => {
-                    last.events.push_back(event);
-                    last.total += 1;
+            let first = queue.segments.front().map_or(0, |segment| segment.number);
+            let open = queue.feeders[feeder].open.checked_sub(first);
+            match open.and_then(|open| queue.segments.get_mut(open)) {
+                Some(open) if open.feeder == feeder && open.total < self.options.batch => {
+                    open.events.push_back(event);
+                    open.total += 1;
+                    queue.uncounted.0 += 1;
                 }
                 _ => {
+                    self.count_singles(&mut queue);
+                    queue.uncounted = (1, 1);
+                    queue.feeders[feeder].open = queue.next_segment;
                     let mut batch = queue.spare.pop().unwrap_or_default();
                     batch.push_back(event);
                     queue.push_segment(feeder, batch);
@@ -218,6 +238,7 @@ impl<T> Pool<T> {
         let (told, _left) = {
             let mut queue = unpoisoned(self.queue.lock());
             self.closed.store(true, Ordering::SeqCst);
+            self.count_singles(&mut queue);
             self.counters.dropped_held(queue.len);
             queue.len = 0;
             let left = std::mem::take(&mut queue.segments);
@@ -235,7 +256,10 @@ impl<T> Pool<T> {
 impl<T> Drop for Pool<T> {
     fn drop(&mut self) {
         // What a run that ended early left here.
-        self.counters.dropped_held(unpoisoned(self.queue.get_mut()).len);
+        let queue = unpoisoned(self.queue.get_mut());
+        let (left, (events, batches)) = (queue.len, queue.uncounted);
+        self.count_fed(events, batches);
+        self.counters.dropped_held(left);
     }
 }
 
@@ -250,6 +274,7 @@ impl<T> Default for Queue<T> {
             unsettled: Vec::new(),
             idle: Vec::new(),
             spare: Vec::new(),
+            uncounted: (0, 0),
             ended: false,
             halt: None,
         }
@@ -382,6 +407,7 @@ impl<T> FromPool<T> {
             let mut queue = unpoisoned(self.pool.queue.lock());
             match queue.claim(most, &mut self.events) {
                 Some(claim) => {
+                    self.pool.count_singles(&mut queue);
                     let wake_next = claim.left > 0
                         && (cx.core.is_simulated()
                             || self.pace.estimate(claim.left) > WORTH_A_WAKE);

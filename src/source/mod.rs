@@ -11,6 +11,7 @@ mod files;
 mod iter;
 #[cfg(feature = "json")]
 mod json;
+mod marks;
 mod producer;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod records;

@@ -1,15 +1,17 @@
 //! A user's own producers: asked for events by demand, never for more than their consumers can take.
 
 use super::feed;
+use super::marks::Marks;
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
 use crate::kernel::culprit::guarded;
-use crate::kernel::{Make, Push};
+use crate::kernel::{Make, Mark, Push};
 use crate::ops::{ByReference, Flow, Node, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
 use crate::runtime::stage::{Input, Pull};
 use crate::runtime::task::TaskRef;
 use crate::stage::{Context, Peer, Reason};
+use crate::time::Timestamp;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -51,6 +53,9 @@ pub trait Producer: Send {
     /// Emits events: as many as there is demand for, or fewer. It must not block; where there is
     /// nothing for now it returns [`Produced::Pending`].
     ///
+    /// It may also state its watermark between events ([`Demand::watermark`]), and that it is idle
+    /// ([`Demand::idle`]).
+    ///
     /// What it emits beyond the demand (a burst that cannot be held back) is kept until there is
     /// demand again; until then it is not called.
     ///
@@ -91,10 +96,12 @@ pub enum Produced {
     Done,
 }
 
-/// How many events are wanted, and where they go.
+/// How many events are wanted, and where they and what is known of their time go.
 pub struct Demand<'a, T> {
     events: usize,
     emitted: &'a mut VecDeque<T>,
+    /// Where somebody wants to know.
+    marks: Option<&'a mut Marks>,
     task: &'a TaskRef,
     rung: &'a mut Option<Arc<AtomicBool>>,
     awaits_bell: &'a mut bool,
@@ -109,6 +116,55 @@ impl<T> Demand<'_, T> {
     /// Emits one event.
     pub fn emit(&mut self, event: T) {
         self.emitted.push_back(event);
+    }
+
+    /// Says that this producer will emit no event before `to` any more: its watermark, from here on,
+    /// between the events before and behind. A lower one than before is ignored.
+    ///
+    /// It counts where the flow asks for it, with `timestamps(.., |w| w.from_source())`; flows without
+    /// times, and stages of their own ([`stage`](crate::stage)), do not look at it.
+    ///
+    /// ```
+    /// use flow::{Demand, Flow, Produced, Producer, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// /// Events of three seconds, in no order; the end of a second is known.
+    /// struct Seconds(i64);
+    ///
+    /// impl Producer for Seconds {
+    ///     type Item = i64;
+    ///
+    ///     fn produce(&mut self, demand: &mut Demand<'_, i64>) -> Result<Produced, flow::BoxError> {
+    ///         demand.extend([900, 100, 500].map(|ms| 1000 * self.0 + ms));
+    ///         self.0 += 1;
+    ///         demand.watermark(Timestamp(1000 * self.0));
+    ///         Ok(if self.0 < 3 { Produced::More } else { Produced::Done })
+    ///     }
+    /// }
+    ///
+    /// let seconds = Flow::from_stages([Seconds(0)])
+    ///     .timestamps(|ms| Timestamp(*ms), |w| w.from_source())
+    ///     .key_by(|_| ())
+    ///     .window(Window::fixed(Duration::from_secs(1)))
+    ///     .count();
+    /// assert_eq!(seconds.map(|pane| pane.value).collect::<Vec<u64>>()?, [3, 3, 3]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    pub fn watermark(&mut self, to: Timestamp) {
+        self.say(Mark::Watermark(to));
+    }
+
+    /// Says that nothing is to be expected of this producer for now: nobody waits for its watermark,
+    /// whichever way that is told, until it emits an event or says a watermark again. What it emits
+    /// then may be late.
+    pub fn idle(&mut self) {
+        self.say(Mark::Idle);
+    }
+
+    fn say(&mut self, mark: Mark) {
+        if let Some(marks) = &mut self.marks {
+            marks.say(self.emitted.len(), mark);
+        }
     }
 
     /// A means to say from anywhere that there is something again, after
@@ -196,13 +252,15 @@ impl<P: Producer> Node for FromStages<P> {
         M: Make<Kernel: Push<P::Item>> + 'env,
     {
         let site = self.site;
-        let inputs = self.producers.into_iter().map(|producer| FromProducer::new(producer, site));
+        let input = |producer| FromProducer::new(producer, site, false);
+        let inputs = self.producers.into_iter().map(input);
         feed::build(|_| inputs.collect(), site, stage, builder, make);
     }
 }
 
 impl<P: Producer> Stampable for FromStages<P> {
     const PER_SOURCE: bool = true;
+    const SAYS_TIME: bool = true;
 
     fn describe_per_source(&self, _stage: &StageOptions, outline: &mut Outline) {
         outline.instances(self.producers.len().max(1));
@@ -215,7 +273,8 @@ impl<P: Producer> Stampable for FromStages<P> {
         M: Make<Kernel: Push<P::Item>> + 'env,
     {
         let site = self.site;
-        let inputs = self.producers.into_iter().map(|producer| FromProducer::new(producer, site));
+        let input = |producer| FromProducer::new(producer, site, true);
+        let inputs = self.producers.into_iter().map(input);
         feed::build_per_source(inputs.collect(), site, stage, builder, make);
     }
 }
@@ -227,8 +286,9 @@ pub(crate) struct Asking {
     rung: Option<Arc<AtomicBool>>,
     /// Whether its last call took a notifier, which will say so.
     awaits_bell: bool,
-    /// When it is asked again by time.
+    /// When it is asked again by time, and for which such time its task will be woken.
     due: u64,
+    woken: u64,
 }
 
 /// A pending producer without a notifier is asked again after 1 ms, in nanoseconds.
@@ -236,50 +296,53 @@ const ASK_AGAIN: u64 = 1_000_000;
 
 impl Asking {
     pub(crate) fn new() -> Self {
-        Asking { produced: Produced::More, rung: None, awaits_bell: false, due: 0 }
+        Asking { produced: Produced::More, rung: None, awaits_bell: false, due: 0, woken: 0 }
     }
 
     /// Whether it said that there is nothing for now, and nothing has changed since: a task may be
-    /// woken for other reasons.
-    pub(crate) fn still_pending(&self, cx: &mut Cx<'_>) -> bool {
+    /// woken for other reasons. If so, sees to it that it is asked again.
+    pub(crate) fn still_pending(&mut self, cx: &mut Cx<'_>) -> bool {
         let rung = self.rung.as_ref().is_some_and(|rung| rung.swap(false, Ordering::SeqCst));
         if self.produced != Produced::Pending || rung {
             return false;
         }
-        if self.awaits_bell {
-            return true;
+        if !self.awaits_bell {
+            cx.lap();
+            if cx.now() >= self.due {
+                return false;
+            }
+            if self.woken != self.due {
+                self.woken = self.due;
+                cx.wake_at(self.due);
+            }
         }
-        cx.lap();
-        cx.now() < self.due
+        true
     }
 
-    /// Asks it for so many events.
+    /// Asks it for so many events; what it says of time goes into `marks`, if there are any.
     pub(crate) fn ask<T>(
         &mut self,
         events: usize,
         emitted: &mut VecDeque<T>,
-        cx: &Cx<'_>,
+        marks: Option<&mut Marks>,
+        cx: &mut Cx<'_>,
         produce: impl FnOnce(&mut Demand<'_, T>) -> Result<Produced, BoxError>,
     ) -> Result<Produced, BoxError> {
         self.awaits_bell = false;
         let produced = produce(&mut Demand {
             events: events + emitted.len(),
             emitted,
+            marks,
             task: cx.task,
             rung: &mut self.rung,
             awaits_bell: &mut self.awaits_bell,
         })?;
         self.produced = produced;
-        Ok(produced)
-    }
-
-    /// It is pending: sees to it that it is asked again.
-    pub(crate) fn wait(&mut self, cx: &mut Cx<'_>) {
-        if !self.awaits_bell {
+        if produced == Produced::Pending && !self.awaits_bell {
             cx.lap();
             self.due = cx.now() + ASK_AGAIN;
-            cx.wake_at(self.due);
         }
+        Ok(produced)
     }
 }
 
@@ -288,19 +351,28 @@ struct FromProducer<P: Producer> {
     producer: P,
     /// What it emitted and there was no demand for.
     emitted: VecDeque<P::Item>,
+    /// What it said of time, where events have one.
+    marks: Marks,
+    timed: bool,
     asking: Asking,
     site: Site,
 }
 
 impl<P: Producer> FromProducer<P> {
-    fn new(producer: P, site: Site) -> Self {
-        FromProducer { producer, emitted: VecDeque::new(), asking: Asking::new(), site }
+    fn new(producer: P, site: Site, timed: bool) -> Self {
+        let (emitted, marks) = (VecDeque::new(), Marks::default());
+        FromProducer { producer, emitted, marks, timed, asking: Asking::new(), site }
+    }
+
+    /// Whether all that was emitted has been given.
+    fn has_given_all(&self) -> bool {
+        self.emitted.is_empty() && self.marks.is_empty()
     }
 }
 
 impl<P: Producer, K: Push<P::Item>> Input<K> for FromProducer<P> {
     fn pull(&mut self, kernel: &mut K, room: usize, cx: &mut Cx<'_>) -> Pull {
-        if self.emitted.is_empty() {
+        if self.has_given_all() {
             if self.asking.produced == Produced::Done || cx.core.phase() != Phase::Running {
                 return Pull::End;
             }
@@ -308,25 +380,21 @@ impl<P: Producer, K: Push<P::Item>> Input<K> for FromProducer<P> {
                 return Pull::Wait;
             }
             let (producer, emitted, site) = (&mut self.producer, &mut self.emitted, &self.site);
+            let marks = self.timed.then_some(&mut self.marks);
             let asked = self
                 .asking
-                .ask(room, emitted, cx, |demand| guarded(site, || producer.produce(demand)));
+                .ask(room, emitted, marks, cx, |demand| guarded(site, || producer.produce(demand)));
             if let Err(error) = asked {
                 let failed = FlowError::new(ErrorKind::Source, "a producer failed");
                 cx.task.fail(failed.with_source(error).with_site(self.site));
                 return Pull::Wait;
             }
         }
-        let now = room.min(self.emitted.len());
-        kernel.push_all(self.emitted.drain(..now));
-        match self.asking.produced {
-            _ if now > 0 => Pull::Some(now),
-            Produced::Done => Pull::End,
-            Produced::More => Pull::Some(0),
-            Produced::Pending => {
-                self.asking.wait(cx);
-                Pull::Wait
-            }
+        let now = self.marks.push_into(&mut self.emitted, kernel, room);
+        if self.asking.produced == Produced::Done && now == 0 && self.has_given_all() {
+            return Pull::End;
         }
+        // Whether it is still pending the next pull sees: a notifier may have rung meanwhile.
+        Pull::Some(now)
     }
 }

@@ -271,20 +271,17 @@ impl<R: Role> Actor<R> {
         }
         let (role, buffer) = (&mut self.role, &mut self.output.buffer);
         let site = &self.site;
-        let produced =
-            self.asking.ask(room, buffer, cx, |demand| guarded(site, || role.produce(demand)));
+        let produced = self
+            .asking
+            .ask(room, buffer, None, cx, |demand| guarded(site, || role.produce(demand)));
         match produced.map_err(Self::failed)? {
             Produced::Done => {
                 self.life = Life::Ending;
                 self.dispatch()?;
                 Ok(false)
             }
-            Produced::Pending => {
-                self.dispatch()?;
-                self.asking.wait(cx);
-                Ok(false)
-            }
-            Produced::More => {
+            // Whether it is still pending is looked at before it is asked again.
+            Produced::Pending | Produced::More => {
                 self.dispatch()?;
                 Ok(self.output.room() > 0)
             }

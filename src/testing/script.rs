@@ -36,6 +36,8 @@ use std::time::Duration;
 pub struct Script<T> {
     steps: VecDeque<Step<T>>,
     unfinished: bool,
+    watermark: Timestamp,
+    idle: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -48,7 +50,8 @@ enum Step<T> {
 
 impl<T> Default for Script<T> {
     fn default() -> Self {
-        Script { steps: VecDeque::new(), unfinished: false }
+        let (steps, watermark) = (VecDeque::new(), Timestamp::MIN);
+        Script { steps, unfinished: false, watermark, idle: false }
     }
 }
 
@@ -144,11 +147,22 @@ impl<T: Send, K: Push<Stamped<T>>> Input<K> for Script<T> {
         while pushed < room {
             match self.steps.pop_front() {
                 Some(Step::Event(at, value)) => {
+                    if std::mem::take(&mut self.idle) {
+                        // Before the event: it must not be late because nobody waited for it.
+                        kernel.mark(Mark::Watermark(self.watermark));
+                    }
                     kernel.push(Stamped { at, value });
                     pushed += 1;
                 }
-                Some(Step::Watermark(to)) => kernel.mark(Mark::Watermark(to)),
-                Some(Step::Idle) => kernel.mark(Mark::Idle),
+                Some(Step::Watermark(to)) => {
+                    self.idle = false;
+                    self.watermark = to.max(self.watermark);
+                    kernel.mark(Mark::Watermark(self.watermark));
+                }
+                Some(Step::Idle) => {
+                    self.idle = true;
+                    kernel.mark(Mark::Idle);
+                }
                 Some(Step::Clock(to)) => {
                     cx.lap();
                     // A moment later: what is due then has happened by now.

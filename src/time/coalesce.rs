@@ -38,9 +38,9 @@ impl Coalescer {
         Coalescer { inputs, forwarded: Timestamp::MIN, idle: false }
     }
 
-    /// The watermark of all.
-    pub(crate) fn watermark(&self) -> Timestamp {
-        self.forwarded
+    /// Whether all inputs are idle or have ended.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle
     }
 
     /// An input's watermark; one that is lower than before is ignored. It makes an idle input active.

@@ -6,12 +6,6 @@
 //! **Invariant.** A watermark `w` is exclusive: it says that no event with a timestamp below `w` is
 //! expected any more. It never goes back. `Timestamp::MIN` says nothing yet, `Timestamp::MAX` that
 //! nothing more will come.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "marks by granules and parts folded before an exchange come next"
-)]
 
 mod coalesce;
 mod timestamp;
@@ -20,5 +14,4 @@ mod watermark;
 pub(crate) use coalesce::{Change, Coalescer};
 pub use timestamp::Timestamp;
 pub(crate) use timestamp::ticks;
-pub(crate) use watermark::{Ascending, Punctuated, Watermarks};
-pub use watermark::{Bounded, Floored};
+pub(crate) use watermark::{Bounded, Floored};

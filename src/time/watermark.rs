@@ -1,17 +1,11 @@
 //! Watermark generators: from the events of one input to what is no longer expected of it.
 //!
 //! A generator is a function of the sequence of events alone, so where a batch is cut changes
-//! nothing. What it says is floored to a granularity (the greatest common divisor of everything that
-//! happens at some watermark further down), so that the cost is a comparison per event and at most one
-//! mark per granule.
+//! nothing. What it says can be floored to a granularity (the greatest common divisor of everything
+//! that happens at some watermark further down), so that the cost is a comparison per event and at most
+//! one mark per granule.
 
 use super::Timestamp;
-
-/// Says after each event how far its input has come.
-pub(crate) trait Watermarks<T>: Send {
-    /// Looks at an event; gives the watermark that now holds, if it moved.
-    fn event(&mut self, event: &T, at: Timestamp) -> Option<Timestamp>;
-}
 
 /// Rounds down, and lets only what is new through.
 #[derive(Clone, Copy, Debug)]
@@ -51,25 +45,8 @@ impl Floored {
     }
 }
 
-/// Timestamps never descend: the watermark is the highest timestamp, of which more may come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ascending(Floored);
-
-impl Ascending {
-    pub(crate) fn new(granularity: i64) -> Self {
-        Ascending(Floored::new(granularity))
-    }
-}
-
-impl<T> Watermarks<T> for Ascending {
-    #[inline]
-    fn event(&mut self, _event: &T, at: Timestamp) -> Option<Timestamp> {
-        self.0.advance(at)
-    }
-}
-
 /// Events are out of order by at most some ticks: the watermark is as far behind the highest
-/// timestamp.
+/// timestamp. With none it is the highest timestamp, of which more may come.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounded {
     disorder: i64,
@@ -80,32 +57,16 @@ impl Bounded {
     pub(crate) fn new(disorder: i64, granularity: i64) -> Self {
         Bounded { disorder: disorder.max(0), floored: Floored::new(granularity) }
     }
-}
 
-impl<T> Watermarks<T> for Bounded {
+    /// Learns of an event; gives the watermark that now holds, if it moved.
     #[inline]
-    fn event(&mut self, _event: &T, at: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn event(&mut self, at: Timestamp) -> Option<Timestamp> {
         self.floored.advance(at.minus(self.disorder))
     }
-}
 
-/// Some events say themselves how far their input has come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Punctuated<F> {
-    says: F,
-    floored: Floored,
-}
-
-impl<F> Punctuated<F> {
-    pub(crate) fn new(says: F, granularity: i64) -> Self {
-        Punctuated { says, floored: Floored::new(granularity) }
-    }
-}
-
-impl<T, F: Fn(&T) -> Option<Timestamp> + Send> Watermarks<T> for Punctuated<F> {
-    #[inline]
-    fn event(&mut self, event: &T, _at: Timestamp) -> Option<Timestamp> {
-        (self.says)(event).and_then(|to| self.floored.advance(to))
+    /// The watermark that holds.
+    pub(crate) fn current(&self) -> Timestamp {
+        self.floored.current()
     }
 }
 
@@ -113,30 +74,21 @@ impl<T, F: Fn(&T) -> Option<Timestamp> + Send> Watermarks<T> for Punctuated<F> {
 mod tests {
     use super::*;
 
-    fn run(mut generator: impl Watermarks<i64>, events: &[i64]) -> Vec<Option<i64>> {
-        events.iter().map(|at| generator.event(at, Timestamp(*at)).map(|w| w.0)).collect()
+    fn run(mut generator: Bounded, events: &[i64]) -> Vec<Option<i64>> {
+        events.iter().map(|at| generator.event(Timestamp(*at)).map(|w| w.0)).collect()
     }
 
     #[test]
     fn bounded_is_behind_the_highest_and_never_goes_back() {
         assert_eq!(run(Bounded::new(5, 1), &[7, 8, 3, 10]), [Some(2), Some(3), None, Some(5)]);
         assert_eq!(run(Bounded::new(0, 1), &[5, 3, 9]), [Some(5), None, Some(9)]);
-        assert_eq!(run(Ascending::new(1), &[5, 5, 3, 9]), [Some(5), None, None, Some(9)]);
+        assert_eq!(run(Bounded::new(0, 1), &[5, 5, 3, 9]), [Some(5), None, None, Some(9)]);
     }
 
     #[test]
     fn watermarks_move_by_whole_granules() {
-        let marks = run(Ascending::new(10), &[-11, -10, 3, 9, 10, 35, 39]);
+        let marks = run(Bounded::new(0, 10), &[-11, -10, 3, 9, 10, 35, 39]);
         assert_eq!(marks, [Some(-20), Some(-10), Some(0), None, Some(10), Some(30), None]);
-    }
-
-    #[test]
-    fn an_event_can_say_it_itself() {
-        let says = |at: &i64| (at % 2 == 0).then_some(Timestamp(*at));
-        assert_eq!(
-            run(Punctuated::new(says, 1), &[1, 4, 2, 7, 6]),
-            [None, Some(4), None, None, Some(6)]
-        );
     }
 
     #[test]

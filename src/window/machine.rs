@@ -63,7 +63,7 @@ pub trait Take<K, V, E, T: Borrow<E>>: Machine<K, V> {
 /// A machine that takes events in parts that were folded elsewhere, see
 /// [`Parted`]. Only for triggers that fire once (`fires_once`), and only before
 /// the watermark has passed the end of the part: afterwards events come one by one.
-pub trait TakeParts<K, V, A>: Machine<K, V> {
+pub(crate) trait TakeParts<K, V, A>: Machine<K, V> {
     /// Folds the accumulator of some events of a key, which are all in the same part. One that is late
     /// for all of its windows is handed back.
     fn part(&mut self, hash: u64, key: K, part: Span, events: u32, acc: A) -> Result<(), (K, A)>;

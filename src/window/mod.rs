@@ -27,12 +27,6 @@
 //!   windows' starts; keys within are in the same order in every run. A watermark has passed when all
 //!   of it has been given.
 //! - The end of the input is a watermark after everything, and nothing more.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "what machines count is told by tests only, so far"
-)]
 
 mod aligned;
 mod counted;
@@ -56,19 +50,22 @@ mod model;
 #[cfg(test)]
 mod properties_tests;
 #[cfg(test)]
-use {aligned::Aligned, sliced::Sliced};
+use {aligned::Aligned, kind::Parted, machine::TakeParts, sliced::Sliced};
 
-pub use fold::{Accumulating, Discarding, Fired, Fold, Folding, Merge, Mode, Once, Retracting};
-pub use kind::{
-    Assign, Assigned, Assigner, ByClock, Count, Counts, Deal, Fixed, Global, Parted, Session,
-    Sliding, SlidingCount, Window, WindowKind,
+pub(crate) use fold::{
+    Accumulating, Discarding, Fired, Fold, Folding, Merge, Mode, Once, Retracting,
 };
-pub use machine::{Machine, MergingWindowing, Take, TakeParts, Windowing};
+pub use kind::Assign;
+pub use kind::{
+    Assigned, Assigner, ByClock, Count, Fixed, Global, Session, Sliding, SlidingCount, Window,
+    WindowKind,
+};
+pub(crate) use machine::{Machine, MergingWindowing, Take, Windowing};
 pub use pane::{Pane, Timing};
-pub use rules::Counters;
-pub(crate) use rules::needs_mode;
+pub(crate) use rules::{Counters, needs_mode};
 pub use span::Span;
+pub(crate) use trigger::OnTime;
 pub use trigger::{
-    AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, OnTime, Or,
-    PaneView, Periodic, Trigger, Triggering, TriggeringOn,
+    AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, Or, PaneView,
+    Periodic, Trigger, Triggering, TriggeringOn,
 };

@@ -4,7 +4,7 @@
 use super::cases_tests::Any;
 use super::model::{Fires, Kind, Model, Modes, Says, Setting, Triggers};
 use super::*;
-use crate::time::{Bounded, Floored, Timestamp, Watermarks};
+use crate::time::{Bounded, Floored, Timestamp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::mem;
@@ -269,7 +269,7 @@ fn tame(disorder: i64) -> impl Strategy<Value = Vec<Says>> {
             highest += step;
             let at = highest - behind;
             says.push(Says::Event { key, at });
-            let mark = generator.event(&(), Timestamp(at));
+            let mark = generator.event(Timestamp(at));
             says.extend(mark.map(|to| Says::Mark(to.0)));
         }
         says

@@ -298,27 +298,40 @@ impl Clocks {
         side.get_or_insert_with(|| Coalescer::new(from.instances as usize))
     }
 
-    /// An input's watermark.
+    /// An input's watermark; the last of all is its end.
     pub(super) fn advance(&mut self, from: From, to: Timestamp) -> Change {
-        let change = self.side(from).advance(from.instance as usize, to);
-        match change {
-            Change { watermark: Some(to), .. } => self.all.advance(from.side as usize, to),
-            Change { idle: Some(false), .. } => self.all.element(from.side as usize),
-            Change { watermark: None, .. } => Change::default(),
-        }
+        let side = self.side(from);
+        let change = match to {
+            Timestamp::MAX => side.end(from.instance as usize),
+            to => side.advance(from.instance as usize, to),
+        };
+        self.told(from.side as usize, change)
     }
 
     /// An input has nothing for now.
     pub(super) fn idle(&mut self, from: From) -> Change {
         let change = self.side(from).idle(from.instance as usize);
-        let moved = change.watermark.map(|to| self.all.advance(from.side as usize, to));
-        let moved = moved.and_then(|moved| moved.watermark);
-        match change.idle {
-            Some(true) => {
-                let change = self.all.idle(from.side as usize);
-                Change { watermark: change.watermark.or(moved), idle: change.idle }
-            }
-            _ => Change { watermark: moved, idle: None },
+        self.told(from.side as usize, change)
+    }
+
+    /// What the news of a side mean for all sides.
+    fn told(&mut self, side: usize, change: Change) -> Change {
+        if self.sides[side].as_ref().is_some_and(Coalescer::ended) {
+            let change = self.all.end(side);
+            let all = self.all.ended().then_some(Timestamp::MAX);
+            return Change { watermark: all.or(change.watermark), ..change };
         }
+        let was_idle = self.all.is_idle();
+        let moved = match change {
+            Change { watermark: Some(to), .. } => self.all.advance(side, to).watermark,
+            Change { idle: Some(false), .. } => self.all.element(side).watermark,
+            _ => None,
+        };
+        let moved = match change.idle {
+            Some(true) => self.all.idle(side).watermark.or(moved),
+            _ => moved,
+        };
+        let idle = self.all.is_idle();
+        Change { watermark: moved, idle: (idle != was_idle).then_some(idle) }
     }
 }

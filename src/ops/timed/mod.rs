@@ -1,5 +1,6 @@
 //! Flows whose events carry their time: the verbs that keep it, and those that need it.
 
+mod admission;
 mod carry;
 mod closing;
 mod exchange;

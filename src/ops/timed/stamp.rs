@@ -1,5 +1,6 @@
 //! `timestamps`: events get their times, and the flow its watermarks.
 
+use super::admission::Admission;
 use super::{Timed, TimedFlow, Watermarks};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
@@ -48,6 +49,10 @@ impl<N: Node> Flow<N> {
     /// for each source: of several iterators or producers each has its own, and what follows goes by
     /// the least. A single source is put in order first.
     ///
+    /// Watermarks that producers state themselves ([`Demand::watermark`](crate::Demand::watermark)) count
+    /// with [`from_source`](Watermarks::from_source) only; that a producer is
+    /// [`idle`](crate::Demand::idle) counts always. A source that cannot state any is refused there.
+    ///
     /// ```
     /// use flow::{Flow, Timestamp, Window};
     /// use std::time::Duration;
@@ -73,10 +78,16 @@ impl<N: Node> Flow<N> {
         W: Watermarking<N::Item>,
     {
         let site = Site::here("timestamps");
+        let mut flow = self;
+        if W::FROM_SOURCE && !N::SAYS_TIME {
+            let why = "this source states no watermarks: producers do (`from_stages`), for others they \
+                       are told from the times with `ascending`, `bounded` or `punctuated`";
+            flow.run.refuse(site, why.to_owned());
+        }
         let in_order = if N::PER_SOURCE {
-            self.within(|up| InSourceOrder(Ordered::of(up, StageOptions::default(), site)))
+            flow.within(|up| InSourceOrder(Ordered::of(up, StageOptions::default(), site)))
         } else {
-            self.across(|up, up_stage| InSourceOrder(Ordered::of(up, up_stage, site)))
+            flow.across(|up, up_stage| InSourceOrder(Ordered::of(up, up_stage, site)))
         };
         let shared = Arc::new((at, marks(Watermarks::new())));
         let spec = Stamp { shared, site, types: PhantomData };
@@ -146,14 +157,19 @@ where
 {
     type Operator = Stamping<F, W, T>;
 
-    fn start(&self, _place: &Place) -> Self::Operator {
-        Stamping { marks: self.shared.1.start(), spec: self.clone(), ended: false }
+    fn start(&self, place: &Place) -> Self::Operator {
+        let marking = &self.shared.1;
+        let (marks, gate) = (marking.start(), marking.admission().open(place));
+        Stamping { marks, gate, idle: false, spec: self.clone(), ended: false }
     }
 }
 
 /// One instance of `timestamps`.
 pub struct Stamping<F, W: Watermarking<T>, T> {
     marks: W::Marks,
+    gate: <W::Admission as Admission<T>>::Gate,
+    /// Whether the source has said that it is idle.
+    idle: bool,
     spec: Stamp<F, W, T>,
     /// Whether it has said that it has ended, which it is asked for until all is through.
     ended: bool,
@@ -177,14 +193,39 @@ where
     #[inline(always)]
     fn push<K: Push<Stamped<T>>>(&mut self, value: T, next: &mut K) {
         let Stamp { shared, site, .. } = &self.spec;
-        let (at, mark) = guarded(site, || {
-            let at = (shared.0)(&value);
-            (at, shared.1.observe(&mut self.marks, at, &value))
-        });
+        let (stamp, marking) = &**shared;
+        let at = guarded(site, || stamp(&value));
+        let admission = marking.admission();
+        if !admission.admits(&mut self.gate, at) {
+            return admission.reject(&mut self.gate, value);
+        }
+        let mark = guarded(site, || marking.observe(&mut self.marks, at, &value));
         next.push(Stamped { at, value });
         if let Some(mark) = mark {
             next.mark(Mark::Watermark(mark));
         }
+    }
+
+    fn mark<K: Push<Stamped<T>>>(&mut self, mark: Mark, next: &mut K) {
+        match mark {
+            Mark::Watermark(to) => {
+                let marking = &self.spec.shared.1;
+                let moved = marking.stated(&mut self.marks, to);
+                // Who was idle is there again, with the watermark that it had.
+                let back = std::mem::take(&mut self.idle).then(|| marking.current(&self.marks));
+                if let Some(to) = moved.or(back) {
+                    next.mark(Mark::Watermark(to));
+                }
+            }
+            mark => {
+                self.idle |= mark == Mark::Idle;
+                next.mark(mark);
+            }
+        }
+    }
+
+    fn flush<K: Push<Stamped<T>>>(&mut self, _next: &mut K) {
+        self.spec.shared.1.admission().publish(&mut self.gate);
     }
 
     fn end<K: Push<Stamped<T>>>(&mut self, finish: Finish, next: &mut K) -> bool {
@@ -197,14 +238,30 @@ where
     }
 }
 
-/// A way to tell watermarks from the times of events.
+/// A way to tell watermarks from the times of events, or from what their source says.
 pub trait Watermarking<T>: Send + Sync {
     /// What is known of one source.
     type Marks: Send;
+    /// Which events come in at all.
+    type Admission: Admission<T>;
+
+    /// Whether watermarks are the source's own.
+    const FROM_SOURCE: bool = false;
 
     /// Begins with a source.
     fn start(&self) -> Self::Marks;
 
     /// Learns of an event; the watermark after it, where that has advanced.
     fn observe(&self, marks: &mut Self::Marks, at: Timestamp, event: &T) -> Option<Timestamp>;
+
+    /// The source states a watermark; the one that holds now, where it counts and that has advanced.
+    fn stated(&self, _marks: &mut Self::Marks, _to: Timestamp) -> Option<Timestamp> {
+        None
+    }
+
+    /// The watermark that holds.
+    fn current(&self, marks: &Self::Marks) -> Timestamp;
+
+    /// Which events come in.
+    fn admission(&self) -> &Self::Admission;
 }

@@ -16,7 +16,7 @@ use crate::runtime::Place;
 use crate::runtime::edge::{FromInbox, Inbox, Reader};
 use crate::runtime::tally::Tally;
 use crate::runtime::task::TaskRef;
-use crate::time::Timestamp;
+use crate::time::{Change, Timestamp};
 use crate::window::{Machine, Pane};
 use std::collections::VecDeque;
 use std::fmt;
@@ -121,6 +121,7 @@ where
             clocks: Clocks::new(self.sides),
             ready: None,
             passing: None,
+            idles: false,
             waiting: VecDeque::new(),
             ended: false,
             now: 0,
@@ -142,6 +143,8 @@ struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
     ready: Option<Pane<X::Stored, O::Out>>,
     /// A watermark whose panes are being given: it goes on behind them.
     passing: Option<Timestamp>,
+    /// All inputs are idle: this is told behind the watermark.
+    idles: bool,
     waiting: VecDeque<ToKey<X::Stored, T, O::Part>>,
     ended: bool,
     /// The time that the windows were told last, in ticks.
@@ -186,14 +189,11 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
             }
             Moment::Watermark(from, to) => {
                 let change = self.clocks.advance(from, to);
-                self.advance(change.watermark);
+                self.advance(change);
             }
             Moment::Idle(from) => {
                 let change = self.clocks.idle(from);
-                self.advance(change.watermark);
-                if change.idle == Some(true) {
-                    next.mark(Mark::Idle);
-                }
+                self.advance(change);
             }
         }
         self.give(next);
@@ -211,11 +211,15 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
         later
     }
 
-    fn advance(&mut self, to: Option<Timestamp>) {
-        if let Some(to) = to {
+    fn advance(&mut self, change: Change) {
+        if let Some(to) = change.watermark {
             guarded(&self.site, || self.machine.watermark(to));
             self.passing = Some(to);
+        } else if change.idle == Some(false) {
+            // Nobody is waited for behind until a watermark says that somebody is there again.
+            self.passing = Some(self.machine.passed());
         }
+        self.idles |= change.idle == Some(true);
     }
 
     /// Gives panes while there is room.
@@ -248,6 +252,10 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
         }
         if let Some(passed) = self.passing.take() {
             next.mark(Mark::Watermark(passed));
+        }
+        if self.idles {
+            self.idles = false;
+            next.mark(Mark::Idle);
         }
     }
 }

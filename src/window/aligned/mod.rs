@@ -14,7 +14,7 @@ mod take;
 
 use super::fold::{Folding, Mode};
 use super::kind::{Assign, WindowKind};
-use super::rules::{Counters, Head, Rules, Slot, first_of};
+use super::rules::{Counters, Head, Rules, Slot};
 use super::timers::Timers;
 use super::trigger::{OnTime, Triggering};
 use super::{Pane, Span, Timing};

@@ -32,7 +32,7 @@ pub trait Assign<E>: WindowKind {
 
 /// Windows whose events can be folded in parts before they come together: an event belongs to all
 /// windows that its part belongs to.
-pub trait Parted: WindowKind {
+pub(crate) trait Parted: WindowKind {
     /// The part of a timestamp: what is folded together before it travels. It has to arrive before a
     /// watermark passes its end.
     fn part(&self, at: Timestamp) -> Span;

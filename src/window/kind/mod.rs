@@ -4,10 +4,13 @@ mod assign;
 #[cfg(test)]
 mod tests;
 
-pub use assign::{Assign, Counts, Deal, Parted, WindowKind};
+pub use assign::{Assign, WindowKind};
+pub(super) use assign::{Counts, Deal, Parted};
 
 use super::Span;
 use crate::time::{Timestamp, ticks};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Makes windows: how the events of a key (or partition) are divided into what is folded together.
@@ -73,7 +76,7 @@ impl Window {
 
     /// Windows of your own: an [`Assigner`].
     pub fn assigned<A>(assigner: A) -> Assigned<A> {
-        Assigned(assigner)
+        Assigned(Arc::new(assigner))
     }
 }
 
@@ -146,8 +149,19 @@ pub struct SlidingCount {
 pub struct ByClock<W>(pub(super) W);
 
 /// Windows of your own; made by [`Window::assigned`].
-#[derive(Clone, Copy, Debug)]
-pub struct Assigned<A>(A);
+pub struct Assigned<A>(Arc<A>);
+
+impl<A> Clone for Assigned<A> {
+    fn clone(&self) -> Self {
+        Assigned(Arc::clone(&self.0))
+    }
+}
+
+impl<A> fmt::Debug for Assigned<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Assigned")
+    }
+}
 
 impl Fixed {
     /// Shifts all windows: they begin at multiples of the size plus this.

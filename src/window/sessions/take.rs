@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use crate::window::fold::{Fold, Merge, Mode};
 use crate::window::machine::{Machine, Take};
 use crate::window::rules::Head;
-use crate::window::trigger::{PaneView, Triggering, TriggeringOn};
+use crate::window::trigger::{PaneView, TriggeringOn};
 use crate::window::{Span, Timing};
 use std::borrow::Borrow;
 
