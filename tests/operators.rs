@@ -357,12 +357,12 @@ fn sources_give_what_their_iterators_give() {
 fn several_sources_may_be_none() {
     for executor in [Executor::threads(1), Executor::threads(4), Executor::simulation(1)] {
         let run = executor.clone();
-        let count = in_time(Duration::from_secs(5), || {
+        let count = in_time(Duration::from_secs(120), || {
             Flow::from_iters(Vec::<Range<u64>>::new()).on(run).count().map_err(|e| e.to_string())
         });
         assert_eq!(count, Some(Ok(0)), "from_iters on {executor:?}: in time, and no event");
         let run = executor.clone();
-        let count = in_time(Duration::from_secs(5), || {
+        let count = in_time(Duration::from_secs(120), || {
             Flow::from_stages(Vec::<Moody>::new()).on(run).count().map_err(|e| e.to_string())
         });
         assert_eq!(count, Some(Ok(0)), "from_stages on {executor:?}: in time, and no event");
@@ -1185,7 +1185,7 @@ fn of_silent_channel<R: Send + 'static>(
 ) -> Option<R> {
     let (sender, receiver) = crossbeam_channel::unbounded();
     (0..numbers).try_for_each(|x| sender.send(x)).unwrap();
-    let given = in_time(Duration::from_secs(5), move || run(receiver));
+    let given = in_time(Duration::from_secs(120), move || run(receiver));
     drop(sender);
     given
 }

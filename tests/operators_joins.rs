@@ -298,7 +298,7 @@ fn crossed() {
 
 #[test]
 fn empty_sides_stop_what_has_no_end() -> Check {
-    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let watchdog = Watchdog::new(Duration::from_secs(300));
     watchdog.at(|| "an empty side beside one without an end".to_owned());
     let none = || Flow::from_vec(Vec::<u64>::new());
     let endless = || Flow::from_iter(0u64..);

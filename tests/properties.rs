@@ -23,7 +23,7 @@ fn holds<S: Strategy>(cases: u32, values: S, property: impl Fn(S::Value) -> Chec
     let from_environment = std::env::var_os("PROPTEST_CASES").is_some();
     let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let config = if from_environment { default } else { ProptestConfig { cases, ..default } };
-    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let watchdog = Watchdog::new(Duration::from_secs(300));
     let run = |value: S::Value| {
         watchdog.at(|| format!("{value:?}"));
         property(value).map_err(|wrong| TestCaseError::fail(wrong.to_string()))
@@ -774,7 +774,7 @@ fn other_seeds_give_other_runs() {
 
 /// Runs a flow under very many schedules.
 fn under_seeds(flow: impl Fn(&Setup) -> Check) {
-    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let watchdog = Watchdog::new(Duration::from_secs(300));
     let mut failures = Vec::new();
     for seed in 0..1000 {
         let (max_demand, instances) = ([1, 2, 5, 40][seed as usize % 4], 1 + seed as usize % 3);

@@ -20,7 +20,7 @@ fn holds<S: Strategy>(cases: u32, values: S, property: impl Fn(S::Value) -> Chec
     let from_environment = std::env::var_os("PROPTEST_CASES").is_some();
     let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let config = if from_environment { default } else { ProptestConfig { cases, ..default } };
-    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let watchdog = Watchdog::new(Duration::from_secs(300));
     let run = |value: S::Value| {
         watchdog.at(|| format!("{value:?}"));
         property(value).map_err(|wrong| TestCaseError::fail(wrong.to_string()))
@@ -246,7 +246,7 @@ fn under_every_schedule() {
         retry: Retry::exponential(Duration::from_secs(3600)).times(2).window(3),
         wanted: 0,
     };
-    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let watchdog = Watchdog::new(Duration::from_secs(300));
     for seed in 0..1500 {
         watchdog.at(|| format!("seed {seed}"));
         failing.executor = Executor::simulation(seed);

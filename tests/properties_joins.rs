@@ -17,7 +17,7 @@ fn holds<S: Strategy>(cases: u32, values: S, property: impl Fn(S::Value) -> Chec
     let from_environment = std::env::var_os("PROPTEST_CASES").is_some();
     let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let config = if from_environment { default } else { ProptestConfig { cases, ..default } };
-    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let watchdog = Watchdog::new(Duration::from_secs(300));
     let run = |value: S::Value| {
         watchdog.at(|| format!("{value:?}"));
         property(value).map_err(|wrong| TestCaseError::fail(wrong.to_string()))
@@ -187,7 +187,7 @@ const SEEDS: u64 = 1_500;
 
 /// Runs in a setup that has a meter, which must be balanced in the end.
 fn in_all_schedules(check: impl Fn(&Setup) -> Check) {
-    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let watchdog = Watchdog::new(Duration::from_secs(300));
     for seed in 0..SEEDS {
         let demand = [(1, 0), (2, 0), (7, 3)][seed as usize % 3];
         let setup = Setup::new(Executor::simulation(seed), 2, demand, 17);

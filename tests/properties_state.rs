@@ -18,7 +18,7 @@ fn holds(cases: u32, property: impl Fn(&Setup, &[u64], usize) -> Check) {
     let from_environment = std::env::var_os("PROPTEST_CASES").is_some();
     let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let config = if from_environment { default } else { ProptestConfig { cases, ..default } };
-    let watchdog = Watchdog::new(Duration::from_secs(60));
+    let watchdog = Watchdog::new(Duration::from_secs(300));
     let run = |(executor, instances, (max, min), events, k): (_, _, _, Vec<u64>, usize)| {
         watchdog.at(|| format!("{executor:?}, {instances}, {max}/{min}, k {k}, {events:?}"));
         let setup = Setup::new(executor, instances, (max, min), events.len());
