@@ -160,8 +160,8 @@ pub use crate::{
 pub mod windows {
     pub use crate::window::{
         AfterDelay, Assign, Assigned, Assigner, AtWatermark, ByClock, Condition, Count, Each,
-        Every, Fixed, Global, Never, On, OnEvent, Or, Periodic, Session, Sliding, SlidingCount,
-        Triggering, TriggeringOn, WindowKind,
+        Every, Fixed, Global, Never, On, OnEvent, OnSignal, Or, Periodic, Session, Sliding,
+        SlidingCount, Triggering, TriggeringOn, WindowKind,
     };
 }
 

@@ -26,6 +26,7 @@ mod mistakes;
 mod node;
 mod options;
 mod ordered;
+mod pane_info;
 mod rebalance;
 mod reduce;
 mod reduce_and_emit;
@@ -59,7 +60,8 @@ pub(crate) use node::{ByReference, KeepsOrder, Lending};
 pub use node::{Node, Partitioned, Sequenced, Stampable};
 #[cfg(feature = "async")]
 pub(crate) use ordered::Ordered;
-pub use reduce::{PaneInfo, Reduction};
+pub use pane_info::PaneInfo;
+pub use reduce::Reduction;
 pub use reduce_and_emit::EmittingReduction;
 pub use retry::Retry;
 pub use through::ProducerConsumer;

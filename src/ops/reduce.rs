@@ -1,13 +1,14 @@
 //! `reduce`: one accumulator per partition, emitted when a trigger fires.
 
-use super::Flow;
 use super::node::{Node, Partitioned, Then};
 use super::rebalance::Rebalance;
+use super::{Flow, PaneInfo};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Operator, Push, Spec};
 use crate::runtime::Place;
 use crate::runtime::task::TaskRef;
+use crate::window::Head;
 use std::convert::Infallible;
 use std::fmt;
 use std::iter;
@@ -64,32 +65,6 @@ pub struct Reduction<N, I, F, A> {
 impl<N: Node, I, F, A> fmt::Debug for Reduction<N, I, F, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reduction {:?}", self.flow)
-    }
-}
-
-/// What `on_trigger` is told about a firing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PaneInfo {
-    partition: usize,
-    partitions: usize,
-    last: bool,
-}
-
-impl PaneInfo {
-    /// The index of the partition whose accumulator it is.
-    pub fn partition(&self) -> usize {
-        self.partition
-    }
-
-    /// How many partitions there are.
-    pub fn partitions(&self) -> usize {
-        self.partitions
-    }
-
-    /// Whether the accumulator fires for the last time.
-    pub fn is_last(&self) -> bool {
-        self.last
     }
 }
 
@@ -336,7 +311,7 @@ pub(super) struct Kept<A, M, E: IntoIterator> {
 
 impl<A, M: Emission<A, Emitted = E>, E: IntoIterator> Kept<A, M, E> {
     pub(super) fn new(acc: A, emission: &M, place: &Place) -> Self {
-        let pane = PaneInfo { partition: place.instance, partitions: place.instances, last: true };
+        let pane = PaneInfo::new((place.instance, place.instances), &Head::CLOSE, 0, true);
         let (emission, task) = (emission.clone(), place.task.clone());
         Kept { acc: Some(acc), emission, pane, task, emitting: None }
     }

@@ -1,9 +1,10 @@
 //! `reduce_and_emit`: one accumulator per partition, and events that are emitted while it folds.
 
 use super::Flow;
+use super::PaneInfo;
 use super::flat_map::{Emitter, hand_on};
 use super::node::{Node, Partitioned, Then};
-use super::reduce::{Emission, Items, Kept, Nothing, OnTrigger, PaneInfo, State};
+use super::reduce::{Emission, Items, Kept, Nothing, OnTrigger, State};
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Operator, Push, Spec};

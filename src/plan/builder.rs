@@ -5,6 +5,7 @@ use crate::kernel::Make;
 use crate::plan::options::StageOptions;
 use crate::runtime::core::{Core, StageHead};
 use crate::runtime::meter::EdgeCounters;
+use crate::runtime::signals::Signals;
 use crate::runtime::stage::{Input, Instance, Place, Stage};
 use crate::runtime::task::{Home, Slot, Task, TaskRef};
 use crate::runtime::worker::Run;
@@ -18,6 +19,8 @@ pub struct Builder<'env> {
     slots: Vec<Slot<'env>>,
     stages: Vec<StageHead>,
     ready: Vec<TaskRef>,
+    /// Who listens for signals.
+    pub(crate) signals: Arc<Signals>,
     pub(crate) watched_stages: Vec<Arc<Stage>>,
     pub(crate) edge_counters: Vec<Arc<EdgeCounters>>,
     /// The next stage that is opened runs on the thread that reads the flow; how far it may then
@@ -55,6 +58,7 @@ impl<'env> Builder<'env> {
             slots: Vec::new(),
             stages: Vec::new(),
             ready: Vec::new(),
+            signals: Arc::default(),
             watched_stages: Vec::new(),
             edge_counters: Vec::new(),
             reader_runs_next_stage: None,
@@ -267,7 +271,9 @@ impl<'env> Builder<'env> {
             task.notify();
         }
         self.core.name_stages(self.stages);
-        Run::new(self.core, self.slots, self.ready)
+        let mut run = Run::new(self.core, self.slots, self.ready);
+        run.signals = self.signals;
+        run
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) mod pool;
 #[cfg(not(loom))]
 pub(crate) mod reorder;
 #[cfg(not(loom))]
+pub(crate) mod signals;
+#[cfg(not(loom))]
 pub(crate) mod simulation;
 pub(crate) mod sleep;
 #[cfg(not(loom))]

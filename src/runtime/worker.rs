@@ -5,6 +5,7 @@
 //! in a scope or are joined by their owner: none outlives its run.
 
 use super::core::{Core, Cx, Phase};
+use super::signals::Signals;
 use super::task::{Home, Ready, Slot, Step, Task, TaskRef};
 use crate::error::{ErrorKind, FlowError};
 use crate::kernel::culprit;
@@ -24,6 +25,8 @@ pub(crate) struct Run<'env> {
     pub(crate) slots: Vec<Slot<'env>>,
     /// The tasks that were ready at the beginning: those that read the sources.
     sources: Vec<TaskRef>,
+    /// Who listens for signals.
+    pub(crate) signals: Arc<Signals>,
 }
 
 /// Where a task is while it is not over.
@@ -103,7 +106,7 @@ pub(crate) fn on_worker() -> bool {
 
 impl<'env> Run<'env> {
     pub(crate) fn new(core: Arc<Core>, slots: Vec<Slot<'env>>, sources: Vec<TaskRef>) -> Self {
-        Run { core, slots, sources }
+        Run { core, slots, sources, signals: Arc::default() }
     }
 
     /// Runs to the end on this thread and on scoped helpers.

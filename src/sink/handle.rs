@@ -112,6 +112,24 @@ impl<R> Handle<R> {
         }
     }
 
+    /// Fires the windows whose trigger waits for a signal of this name, see
+    /// [`Trigger::on_signal`](crate::Trigger::on_signal): each that has something new gives a pane,
+    /// early or late, whose trigger is the name. Returns at once; what waits is woken. A run that is
+    /// over has no windows.
+    ///
+    /// # Errors
+    /// If no window of the run waits for a signal of this name. The error lists the names there are.
+    #[track_caller]
+    pub fn fire(&self, name: &str) -> Result<(), FlowError> {
+        let site = Site::here("fire");
+        match &self.threads {
+            Some((threads, _)) => {
+                threads.run.signals.raise(name).map_err(|error| error.with_site(site))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The plan and counters as they stand.
     pub fn metrics(&self) -> Metrics {
         self.meter.metrics()

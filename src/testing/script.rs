@@ -5,10 +5,12 @@ use crate::kernel::{Make, Mark, Push};
 use crate::ops::{ByReference, Flow, Node, Stamped, TimedFlow};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
+use crate::runtime::signals::Signals;
 use crate::runtime::stage::{Input, Pull};
 use crate::source::build_per_source;
 use crate::time::Timestamp;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What one input does, step by step.
@@ -38,6 +40,8 @@ pub struct Script<T> {
     unfinished: bool,
     watermark: Timestamp,
     idle: bool,
+    /// Who listens for signals in the run that the script is an input of.
+    signals: Arc<Signals>,
 }
 
 #[derive(Clone, Debug)]
@@ -45,13 +49,14 @@ enum Step<T> {
     Event(Timestamp, T),
     Watermark(Timestamp),
     Clock(Duration),
+    Fire(&'static str),
     Idle,
 }
 
 impl<T> Default for Script<T> {
     fn default() -> Self {
         let (steps, watermark) = (VecDeque::new(), Timestamp::MIN);
-        Script { steps, unfinished: false, watermark, idle: false }
+        Script { steps, unfinished: false, watermark, idle: false, signals: Arc::default() }
     }
 }
 
@@ -80,6 +85,39 @@ impl<T> Script<T> {
     #[must_use]
     pub fn clock(self, to: Duration) -> Self {
         self.step(Step::Clock(to))
+    }
+
+    /// Somebody fires the windows that wait for this signal, as
+    /// [`Handle::fire`](crate::Handle::fire) does: what has not been folded by then is not in the
+    /// panes. Behind a step of the [`clock`](Self::clock) everything has. A name that nothing waits for
+    /// fails the run.
+    ///
+    /// ```
+    /// use flow::testing::Script;
+    /// use flow::{Executor, Flow, Timestamp, Trigger, Window};
+    /// use std::time::Duration;
+    ///
+    /// let script = Script::new()
+    ///     .event(Timestamp(1), 20)
+    ///     .clock(Duration::from_secs(1))
+    ///     .fire("so far")
+    ///     .clock(Duration::from_secs(2))
+    ///     .event(Timestamp(2), 22);
+    /// let sums = Flow::from_scripts([script])
+    ///     .key_by(|_| ())
+    ///     .window(Window::global())
+    ///     .trigger(Trigger::on_signal("so far"))
+    ///     .accumulating()
+    ///     .sum(|x| *x)
+    ///     .linger(Duration::ZERO)
+    ///     .on(Executor::simulation(7));
+    /// let sums: Vec<(&str, i32)> = sums.map(|pane| (pane.trigger, pane.value)).collect()?;
+    /// assert_eq!(sums, [("so far", 20), ("close", 42)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[must_use]
+    pub fn fire(self, name: &'static str) -> Self {
+        self.step(Step::Fire(name))
     }
 
     /// Nothing comes for a while: nobody waits for this input's watermark until something does.
@@ -134,7 +172,9 @@ impl<T: Send> Node for FromScripts<T> {
         Self: 'env,
         M: Make<Kernel: Push<Stamped<T>>> + 'env,
     {
-        build_per_source(self.scripts, self.site, stage, builder, make);
+        let mut scripts = self.scripts;
+        scripts.iter_mut().for_each(|script| script.signals = Arc::clone(&builder.signals));
+        build_per_source(scripts, self.site, stage, builder, make);
     }
 }
 
@@ -162,6 +202,12 @@ impl<T: Send, K: Push<Stamped<T>>> Input<K> for Script<T> {
                 Some(Step::Idle) => {
                     self.idle = true;
                     kernel.mark(Mark::Idle);
+                }
+                Some(Step::Fire(name)) => {
+                    if let Err(error) = self.signals.raise(name) {
+                        cx.core.fail(error);
+                        return Pull::End;
+                    }
                 }
                 Some(Step::Clock(to)) => {
                     cx.lap();

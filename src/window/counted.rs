@@ -31,6 +31,8 @@ pub struct Counted<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     /// Whether the clock may have passed a timer.
     ticked: bool,
     ended: Option<vec::IntoIter<(K, Ring<Slot<F, R, M>>)>>,
+    /// A signal, and the position of the next key that may hear it.
+    signalled: Option<(&'static str, usize)>,
     ready: VecDeque<Pane<K, F::Out>>,
     counters: Counters,
 }
@@ -65,6 +67,7 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
             now: Timestamp(0),
             ticked: false,
             ended: None,
+            signalled: None,
             ready: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -98,6 +101,28 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
         false
     }
 
+    /// Fires what is new of the next key that hears a signal; false if there is none.
+    fn fire_signal(&mut self) -> bool
+    where
+        K: Clone,
+    {
+        let Counted { kind, rules, keys, ready, signalled, .. } = self;
+        let Some((trigger, position)) = signalled else {
+            return false;
+        };
+        let Some((key, ring)) = keys.get_mut(*position) else {
+            *signalled = None;
+            return false;
+        };
+        *position += 1;
+        for (start, slot) in ring.open.iter_mut().filter(|open| open.1.pending > 0) {
+            let window = Self::span(*start, kind.size());
+            let head = Head { window, timing: Timing::Early, trigger };
+            ready.extend(rules.fire(&head, key, slot).into_iter().flatten());
+        }
+        true
+    }
+
     /// The first timer that is not stale.
     fn first_clock(&mut self) -> Option<(Timestamp, usize, i64)> {
         let Counted { clock, keys, rules, .. } = self;
@@ -129,7 +154,7 @@ where
                 return Some(pane);
             }
             let Some(ended) = &mut self.ended else {
-                if self.ticked && self.fire_clock() {
+                if self.fire_signal() || self.ticked && self.fire_clock() {
                     continue;
                 }
                 self.ticked = false;
@@ -162,7 +187,7 @@ where
     #[inline]
     fn pending(&self) -> bool {
         let ending = self.ended.is_some() || self.passed != self.target;
-        !self.ready.is_empty() || self.ticked || ending
+        !self.ready.is_empty() || self.ticked || self.signalled.is_some() || ending
     }
 
     fn watermark(&mut self, to: Timestamp) {
@@ -172,6 +197,10 @@ where
     fn clock(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.ticked = R::CLOCKED && self.first_clock().is_some_and(|due| due.0 <= now);
+    }
+
+    fn signal(&mut self, name: &'static str) {
+        self.signalled = self.rules.trigger.hears(name, false).then_some((name, 0));
     }
 
     fn end(&mut self) {

@@ -3,6 +3,7 @@
 //! **Invariant.** There is no accumulator without an event, so folds need no neutral element. Only a
 //! discarding window can be empty, and it is so as an `Option`.
 
+use super::rules::Head;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -19,6 +20,15 @@ pub trait Folding: Send + Sync {
     /// The value of no events, if the fold has one. Only discarding windows ask for it.
     fn empty(&self) -> Option<Self::Out> {
         None
+    }
+
+    /// Learns which of how many partitions it folds.
+    #[must_use]
+    fn in_partition(self, _partition: usize, _partitions: usize) -> Self
+    where
+        Self: Sized,
+    {
+        self
     }
 }
 
@@ -71,11 +81,11 @@ pub trait Mode<F: Folding>: Send + Sync + 'static {
     where
         F: Merge;
 
-    /// The window fires, and goes on.
-    fn fire(fold: &F, held: &mut Self::Held) -> Fired<F::Out>;
+    /// The window fires for the `index`-th time, and goes on.
+    fn fire(fold: &F, held: &mut Self::Held, head: &Head, index: u32) -> Fired<F::Out>;
 
-    /// The window fires for the last time.
-    fn last(fold: &F, held: Self::Held) -> Fired<F::Out>;
+    /// The window fires for the `index`-th and last time.
+    fn last(fold: &F, held: Self::Held, head: &Head, index: u32) -> Fired<F::Out>;
 
     /// The value that was given last, if it is to be taken back before another window's first one.
     fn withdraw(_held: &mut Self::Held) -> Option<F::Out> {
@@ -113,11 +123,11 @@ impl<F: Folding> Mode<F> for Once {
         fold.merge(into, from);
     }
 
-    fn fire(_fold: &F, _held: &mut F::Acc) -> Fired<F::Out> {
+    fn fire(_fold: &F, _held: &mut F::Acc, _: &Head, _: u32) -> Fired<F::Out> {
         Fired { retract: None, insert: None }
     }
 
-    fn last(fold: &F, held: F::Acc) -> Fired<F::Out> {
+    fn last(fold: &F, held: F::Acc, _: &Head, _: u32) -> Fired<F::Out> {
         Fired::insert(fold.finish(held))
     }
 }
@@ -150,11 +160,11 @@ impl<F: Folding<Acc: Clone>> Mode<F> for Accumulating {
         fold.merge(into, from);
     }
 
-    fn fire(fold: &F, held: &mut F::Acc) -> Fired<F::Out> {
+    fn fire(fold: &F, held: &mut F::Acc, _: &Head, _: u32) -> Fired<F::Out> {
         Fired::insert(fold.finish(held.clone()))
     }
 
-    fn last(fold: &F, held: F::Acc) -> Fired<F::Out> {
+    fn last(fold: &F, held: F::Acc, _: &Head, _: u32) -> Fired<F::Out> {
         Fired::insert(fold.finish(held))
     }
 }
@@ -191,11 +201,11 @@ impl<F: Folding> Mode<F> for Discarding {
         }
     }
 
-    fn fire(fold: &F, held: &mut Self::Held) -> Fired<F::Out> {
-        <Self as Mode<F>>::last(fold, held.take())
+    fn fire(fold: &F, held: &mut Self::Held, head: &Head, index: u32) -> Fired<F::Out> {
+        <Self as Mode<F>>::last(fold, held.take(), head, index)
     }
 
-    fn last(fold: &F, held: Self::Held) -> Fired<F::Out> {
+    fn last(fold: &F, held: Self::Held, _: &Head, _: u32) -> Fired<F::Out> {
         let insert = match held {
             Some(acc) => Some(fold.finish(acc)),
             None => fold.empty(),
@@ -245,7 +255,7 @@ impl<F: Folding<Acc: Clone, Out: Clone + PartialEq>> Mode<F> for Retracting {
         fold.merge(&mut into.acc, from.acc);
     }
 
-    fn fire(fold: &F, held: &mut Self::Held) -> Fired<F::Out> {
+    fn fire(fold: &F, held: &mut Self::Held, _: &Head, _: u32) -> Fired<F::Out> {
         let value = fold.finish(held.acc.clone());
         if held.given.as_ref() == Some(&value) {
             return Fired { retract: None, insert: None };
@@ -253,7 +263,7 @@ impl<F: Folding<Acc: Clone, Out: Clone + PartialEq>> Mode<F> for Retracting {
         Fired { retract: held.given.replace(value.clone()), insert: Some(value) }
     }
 
-    fn last(fold: &F, held: Self::Held) -> Fired<F::Out> {
+    fn last(fold: &F, held: Self::Held, _: &Head, _: u32) -> Fired<F::Out> {
         let value = fold.finish(held.acc);
         if held.given.as_ref() == Some(&value) {
             return Fired { retract: None, insert: None };

@@ -37,6 +37,10 @@ pub trait Machine<K, V>: Send {
     /// Cheap: one comparison if nothing is due.
     fn clock(&mut self, now: Timestamp);
 
+    /// A signal has come: what hears it and has something new fires. Nothing does where nothing can
+    /// hear one.
+    fn signal(&mut self, _name: &'static str) {}
+
     /// The input has ended: the last watermark.
     fn end(&mut self);
 
@@ -327,6 +331,10 @@ where
 
     fn clock(&mut self, now: Timestamp) {
         either!(self, machine => machine.clock(now));
+    }
+
+    fn signal(&mut self, name: &'static str) {
+        either!(self, machine => machine.signal(name));
     }
 
     fn end(&mut self) {

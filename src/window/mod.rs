@@ -62,10 +62,10 @@ pub use kind::{
 };
 pub(crate) use machine::{Machine, MergingWindowing, Take, Windowing};
 pub use pane::{Pane, Timing};
-pub(crate) use rules::{Counters, needs_mode};
+pub(crate) use rules::{Counters, Head, needs_mode};
 pub use span::Span;
 pub(crate) use trigger::OnTime;
 pub use trigger::{
-    AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, Or, PaneView,
-    Periodic, Trigger, Triggering, TriggeringOn,
+    AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, OnSignal, Or,
+    PaneView, Periodic, Trigger, Triggering, TriggeringOn,
 };

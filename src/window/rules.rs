@@ -71,10 +71,20 @@ pub(crate) fn needs_mode(trigger: &impl Triggering, lateness: i64) -> bool {
 }
 
 /// What a pane says about its window.
-pub(super) struct Head {
-    pub(super) window: Span,
-    pub(super) timing: Timing,
-    pub(super) trigger: &'static str,
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// What it covers.
+    pub window: Span,
+    /// When it fires, seen from its end.
+    pub timing: Timing,
+    /// What fired it.
+    pub trigger: &'static str,
+}
+
+impl Head {
+    /// The last pane of a window that everything is in.
+    pub(crate) const CLOSE: Head =
+        Head { window: Span::ALL, timing: Timing::OnTime, trigger: "close" };
 }
 
 /// The panes of one firing, in order.
@@ -183,7 +193,7 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
     ) -> Panes<K, F::Out> {
         slot.pending = 0;
         self.trigger.reset(&mut slot.state);
-        match M::fire(&self.fold, &mut slot.held) {
+        match M::fire(&self.fold, &mut slot.held, head, slot.index) {
             Fired { retract: None, insert: None } => [None, None],
             fired => {
                 let index = slot.index;
@@ -200,7 +210,8 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
         key: K,
         slot: Slot<F, R, M>,
     ) -> Panes<K, F::Out> {
-        panes(head, key, slot.index, true, M::last(&self.fold, slot.held))
+        let fired = M::last(&self.fold, slot.held, head, slot.index);
+        panes(head, key, slot.index, true, fired)
     }
 
     /// Takes back what a window gave last, because it has become another one.

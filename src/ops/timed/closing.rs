@@ -38,6 +38,14 @@ impl<R: Triggering> Triggering for Closing<R> {
         self.trigger.merge(into, from);
     }
 
+    fn hears(&self, name: &str, late: bool) -> bool {
+        self.trigger.hears(name, late)
+    }
+
+    fn signals(&self, names: &mut Vec<&'static str>) {
+        self.trigger.signals(names);
+    }
+
     fn invalid(&self) -> Option<String> {
         self.trigger.invalid()
     }

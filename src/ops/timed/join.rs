@@ -16,7 +16,7 @@ use crate::ops::Node;
 use crate::ops::flat_map::FlatMap;
 use crate::ops::keyed::{Full, Inner, KeyOf, Keyed, Left, Right, Shape};
 use crate::ops::node::Then;
-use crate::window::{Fired, Fold, Folding, Mode, Once, Pane, Triggering, WindowKind};
+use crate::window::{Fired, Fold, Folding, Head, Mode, Once, Pane, Triggering, WindowKind};
 use itertools::Either;
 use std::fmt;
 use std::marker::PhantomData;
@@ -255,7 +255,7 @@ impl<L: Clone + Send, R: Clone + Send> Mode<Lists<L, R>> for Pairing {
         into.right.extend(from.right);
     }
 
-    fn fire(_fold: &Lists<L, R>, held: &mut Sides<L, R>) -> Fired<Found<L, R>> {
+    fn fire(_: &Lists<L, R>, held: &mut Sides<L, R>, _: &Head, _: u32) -> Fired<Found<L, R>> {
         let (lefts, rights) = held.paired;
         held.paired = (held.left.len(), held.right.len());
         let found =
@@ -275,7 +275,7 @@ impl<L: Clone + Send, R: Clone + Send> Mode<Lists<L, R>> for Pairing {
         Fired { retract: None, insert: found }
     }
 
-    fn last(fold: &Lists<L, R>, held: Sides<L, R>) -> Fired<Found<L, R>> {
+    fn last(fold: &Lists<L, R>, held: Sides<L, R>, _: &Head, _: u32) -> Fired<Found<L, R>> {
         Fired { retract: None, insert: Some(fold.finish(held)) }
     }
 }

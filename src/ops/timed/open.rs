@@ -1,6 +1,7 @@
 //! What every instance opens its windows with, and how it gives them events.
 
 use crate::ops::keyed::KeyOf;
+use crate::runtime::Place;
 use crate::time::Timestamp;
 use crate::window::{
     Fold, Folding, Machine, Merge, MergingWindowing, Mode, Span, Take, Triggering, Windowing,
@@ -28,6 +29,15 @@ impl<W: Clone, F: Clone, R: Clone, M> Clone for Opening<W, F, R, M> {
     }
 }
 
+impl<W, F, R: Triggering, M> Opening<W, F, R, M> {
+    /// The names of the signals that fire the windows.
+    pub(super) fn signals(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        self.trigger.signals(&mut names);
+        names
+    }
+}
+
 /// Opens windows that may merge.
 #[derive(Debug)]
 pub struct OpenMerging<W, F, R, M>(pub(super) Opening<W, F, R, M>);
@@ -48,8 +58,13 @@ pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
     /// Whether it matters what time it is when an event comes.
     const CLOCKED: bool;
 
-    /// Opens them.
-    fn open(&self) -> Self::Machine;
+    /// Opens those of the instance at `place`.
+    fn open(&self, place: &Place) -> Self::Machine;
+
+    /// The names of the signals that fire them.
+    fn signals(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 
     /// Gives them an event; gives it back where all its windows are closed.
     fn event(
@@ -104,9 +119,13 @@ where
     type Part = F::Acc;
     const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
 
-    fn open(&self) -> W::Machine {
+    fn open(&self, _place: &Place) -> W::Machine {
         let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
         window.merging_machine(fold, trigger, lateness)
+    }
+
+    fn signals(&self) -> Vec<&'static str> {
+        self.0.signals()
     }
 
     #[inline(always)]
@@ -163,9 +182,13 @@ where
     type Part = ();
     const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
 
-    fn open(&self) -> W::Machine {
+    fn open(&self, _place: &Place) -> W::Machine {
         let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
         window.machine(fold, trigger, lateness)
+    }
+
+    fn signals(&self) -> Vec<&'static str> {
+        self.0.signals()
     }
 
     #[inline(always)]

@@ -1,28 +1,16 @@
 //! Windows over whole partitions: one accumulator per partition and window.
 
-use super::carry::Carry;
-use super::closing::Closing;
-use super::folds::Folded;
-use super::inputs::One;
-use super::late::Late;
-use super::open::{ByValue, Open, OpenPlain, Opening};
-use super::window::{Windowed, windows};
-use super::windows::KeyedWindows;
+use super::reduction::OfPartitions;
+use super::whole::Here;
+use super::window::Windowed;
 use super::{Stamped, TimedFlow};
 use crate::error::Site;
-use crate::kernel::culprit::guarded;
-use crate::kernel::{Mark, Operator, Push, Spec};
 use crate::ops::Node;
 use crate::ops::exchange::Routable;
-use crate::ops::flat_map::FlatMap;
 use crate::ops::keyed::{KeyOf, Keyed, Visit};
-use crate::ops::node::{KeepsOrder, Then};
-use crate::runtime::Place;
 use crate::state::RoutingHash;
-use crate::time::Timestamp;
 use crate::window::{
-    self, Assigned, ByClock, Fixed, Folding, Global, Mode, Pane, Sliding, SlidingCount, Span, Take,
-    Timing, Trigger, Triggering, WindowKind, Windowing, needs_mode,
+    self, Assigned, ByClock, Fixed, Global, Sliding, SlidingCount, Trigger, WindowKind,
 };
 use std::fmt;
 use std::marker::PhantomData;
@@ -173,10 +161,14 @@ impl<T, K: Routable, F: Fn(&T) -> K + Send + Sync> Finds<T> for By<F> {
 #[derive(Debug)]
 pub struct Whole<P>(P);
 
+impl<P> OfPartitions for Whole<P> {}
+
+impl OfPartitions for Here {}
+
 /// Whole partitions as the exchange and the windows see them: every event has the same key, and a
 /// hash that only chooses the partition.
 #[derive(Debug)]
-pub struct NoKey<P>(Arc<Whole<P>>);
+pub struct NoKey<P>(pub(super) Arc<Whole<P>>);
 
 impl<T, P: Finds<T>> KeyOf<T> for NoKey<P> {
     type Stored = ();
@@ -192,267 +184,5 @@ impl<T, P: Finds<T>> KeyOf<T> for NoKey<P> {
 
     fn lent((): &()) -> &() {
         &()
-    }
-}
-
-/// Opens windows without keys.
-#[derive(Debug)]
-pub struct OpenWhole<W, F, R, M>(OpenPlain<W, F, R, M>);
-
-impl<T, P, W, F, R, M> Open<NoKey<P>, T, ByValue> for OpenWhole<W, F, R, M>
-where
-    P: Finds<T>,
-    F: Folding + Clone,
-    R: Triggering + Clone,
-    M: Mode<F>,
-    W: Windowing<(), F, R, M> + Clone,
-    W::Machine: Take<(), F::Out, T, T>,
-{
-    type Out = F::Out;
-    type Machine = W::Machine;
-    type Part = ();
-    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
-
-    fn open(&self) -> W::Machine {
-        Open::<NoKey<P>, T, ByValue>::open(&self.0)
-    }
-
-    #[inline(always)]
-    fn event(windows: &mut W::Machine, _hash: u64, key: (), at: Timestamp, event: T) -> Option<T> {
-        // The hash of an event chose the partition; in it there is one key.
-        windows.event(0, key, at, event).err().map(|((), event)| event)
-    }
-
-    fn granularity(&self) -> i64 {
-        Open::<NoKey<P>, T, ByValue>::granularity(&self.0)
-    }
-
-    fn part(&self, _at: Timestamp) -> Option<Span> {
-        None
-    }
-
-    fn first(&self, _event: &T) {}
-
-    fn add(&self, _acc: &mut (), _event: &T) {}
-
-    fn take_part(_: &mut W::Machine, _: Span, _: (u64, (), (u32, ()))) -> bool {
-        false
-    }
-}
-
-/// The windows of partitions, opened.
-type OpenFolded<W, I, F, A, R, M> = OpenWhole<W, Folded<I, F, A>, Closing<R>, M>;
-/// The windows of partitions in the plan.
-type Partitions<N, P, W, I, F, A, R, M, L> =
-    KeyedWindows<One<N, NoKey<P>>, OpenFolded<W, I, F, A, R, M>, ByValue, L>;
-/// The panes of partitions.
-type Numbered<N, P, W, I, F, A, R, M, L> =
-    Then<Partitions<N, P, W, I, F, A, R, M, L>, Number<I, F, A>>;
-
-impl<N, T, P, W, R, M, L> Windowed<N, Whole<P>, W, R, M, L>
-where
-    N: Node<Item = Stamped<T>>,
-    T: Send,
-    P: Finds<T>,
-    W: WindowKind + Clone,
-    R: Triggering + Clone,
-    M: 'static,
-    L: Late<T>,
-{
-    /// Folds the events of each window of a partition into one accumulator, in the order of arrival:
-    /// `init()` makes it, `f(&mut acc, event)` folds. What is emitted of it is said next:
-    /// [`emit_state`](TimedReduction::emit_state) or [`emit_items`](TimedReduction::emit_items).
-    ///
-    /// Windows without events emit nothing, except the global one: at the end of the input every
-    /// partition gives its last pane exactly once, also one that saw no event. (A retracting one does
-    /// not repeat a last value that it has given.)
-    ///
-    /// ```
-    /// use flow::{Flow, Timestamp, Trigger, Window};
-    ///
-    /// let numbers = Flow::from_vec(vec![1, 2, 3, 4, 5]);
-    /// let sums = numbers
-    ///     .timestamps(|x| Timestamp(*x), |w| w.ascending())
-    ///     .partition_by(|_| ())
-    ///     .window(Window::global())
-    ///     .trigger(Trigger::every(2))
-    ///     .accumulating()
-    ///     .reduce(|| 0, |sum, x| *sum += x)
-    ///     .emit_state()
-    ///     .stages(1);
-    /// let sums: Vec<i64> = sums.map(|pane| pane.value).collect()?;
-    /// assert_eq!(sums, [3, 10, 15]);
-    /// # Ok::<(), flow::FlowError>(())
-    /// ```
-    #[track_caller]
-    pub fn reduce<A, I, F>(self, init: I, f: F) -> TimedReduction<N, P, W, I, F, A, R, M, L>
-    where
-        A: Send,
-        I: Fn() -> A + Send + Sync,
-        F: Fn(&mut A, T) + Send + Sync,
-        OpenFolded<W, I, F, A, R, M>: Open<NoKey<P>, T, ByValue, Out = A>,
-    {
-        let site = Site::here("reduce");
-        let closures = Arc::new((init, f));
-        let fold = Folded { closures: Arc::clone(&closures), acc: PhantomData };
-        let Windowed { keyed, window, trigger, lateness, late, site: at, .. } = self;
-        let needs = needs_mode(&trigger, lateness);
-        let (in_parts, mode) = (false, PhantomData);
-        let trigger = Closing { trigger, always: W::WHOLE };
-        let open = OpenPlain(Opening { window, fold, trigger, lateness, in_parts, mode });
-        let Keyed { flow, key, hash, site: key_site } = keyed;
-        let keyed = Keyed { flow, key: Arc::new(NoKey(key)), hash, site: key_site };
-        let panes = windows::<_, _, _, _, M, _>(keyed, OpenWhole(open), late, needs, site, at);
-        let spec = Number { init: W::WHOLE.then_some(closures), site, types: PhantomData };
-        TimedReduction { panes: panes.within(|up| Then { up, spec, site }) }
-    }
-}
-
-/// One accumulator per partition and window. It becomes a flow by saying what is emitted when a
-/// window fires.
-#[must_use = "a reduction needs `emit_items` or `emit_state`, and then a terminal"]
-pub struct TimedReduction<N, P, W, I, F, A, R, M, L> {
-    panes: TimedFlow<Numbered<N, P, W, I, F, A, R, M, L>>,
-}
-
-impl<N, P, W, I, F, A, R, M, L> fmt::Debug for TimedReduction<N, P, W, I, F, A, R, M, L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TimedReduction")
-    }
-}
-
-/// Gives the items of a pane.
-type PaneItems<A> = Carry<FlatMap<fn(Pane<usize, A>) -> A, Pane<usize, A>, A>>;
-
-impl<N, T, P, W, I, F, A, R, M, L> TimedReduction<N, P, W, I, F, A, R, M, L>
-where
-    N: Node<Item = Stamped<T>>,
-    T: Send,
-    P: Finds<T>,
-    A: Send,
-    I: Fn() -> A + Send + Sync,
-    F: Send + Sync,
-    L: Late<T>,
-    OpenFolded<W, I, F, A, R, M>: Open<NoKey<P>, T, ByValue, Out = A>,
-{
-    /// Emits every accumulator as a pane, whose key is the number of the partition.
-    pub fn emit_state(self) -> TimedFlow<Numbered<N, P, W, I, F, A, R, M, L>> {
-        self.panes
-    }
-
-    /// Emits the items of every accumulator, one by one and as there is demand, each with the last
-    /// timestamp of its window as its time. What takes values back (`retracting`) is told from what
-    /// gives them by [`emit_state`](Self::emit_state) only.
-    #[track_caller]
-    pub fn emit_items(self) -> TimedFlow<Then<Numbered<N, P, W, I, F, A, R, M, L>, PaneItems<A>>>
-    where
-        A: IntoIterator<Item: Send, IntoIter: Send>,
-    {
-        let site = Site::here("emit_items");
-        let items: fn(Pane<usize, A>) -> A = |pane| pane.value;
-        self.panes.carry(site, FlatMap::new(site, items))
-    }
-}
-
-/// Puts the number of the partition into its panes.
-pub struct Number<I, F, A> {
-    /// Where there is one window, which every partition has: what begins it.
-    init: Option<Arc<(I, F)>>,
-    site: Site,
-    types: PhantomData<fn(A)>,
-}
-
-impl<I, F, A> Clone for Number<I, F, A> {
-    fn clone(&self) -> Self {
-        Number { init: self.init.clone(), site: self.site, types: PhantomData }
-    }
-}
-
-impl<I, F, A> fmt::Debug for Number<I, F, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Number")
-    }
-}
-
-impl<I, F, A> KeepsOrder for Number<I, F, A> {}
-
-impl<I, F, A> Spec for Number<I, F, A>
-where
-    A: Send,
-    I: Fn() -> A + Send + Sync,
-    F: Send + Sync,
-{
-    type Operator = NumberPartition<I, F, A>;
-
-    fn start(&self, place: &Place) -> Self::Operator {
-        NumberPartition { spec: self.clone(), partition: place.instance, seen: false, held: None }
-    }
-}
-
-/// One partition.
-pub struct NumberPartition<I, F, A> {
-    spec: Number<I, F, A>,
-    partition: usize,
-    /// Whether a pane has come.
-    seen: bool,
-    /// The watermark that waits until there is room for a last pane without events.
-    held: Option<Mark>,
-}
-
-impl<I, F, A> fmt::Debug for NumberPartition<I, F, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Number({})", self.partition)
-    }
-}
-
-impl<I, F, A> Operator for NumberPartition<I, F, A>
-where
-    A: Send,
-    I: Fn() -> A + Send + Sync,
-    F: Send + Sync,
-{
-    type In = Stamped<Pane<(), A>>;
-    type Out = Stamped<Pane<usize, A>>;
-
-    fn push<K: Push<Self::Out>>(&mut self, event: Self::In, next: &mut K) {
-        let Stamped { at, value: pane } = event;
-        self.seen = true;
-        let Pane { window, value, timing, index, last, retraction, replaces, trigger, .. } = pane;
-        let key = self.partition;
-        let value = Pane { key, window, value, timing, index, last, retraction, replaces, trigger };
-        next.push(Stamped { at, value });
-    }
-
-    fn holds(&self) -> bool {
-        self.held.is_some()
-    }
-
-    fn resume<K: Push<Self::Out>>(&mut self, next: &mut K) {
-        let Some(mark) = self.held else { return };
-        if next.make_room() == 0 && !next.closed() {
-            return;
-        }
-        self.held = None;
-        if let Some(closures) = self.spec.init.as_ref().filter(|_| !self.seen) {
-            self.seen = true;
-            let value = guarded(&self.spec.site, || (closures.0)());
-            let (key, window, timing) = (self.partition, Span::ALL, Timing::OnTime);
-            let (index, last, retraction, replaces) = (0, true, false, Vec::new());
-            let trigger = "close";
-            let pane =
-                Pane { key, window, value, timing, index, last, retraction, replaces, trigger };
-            next.push(Stamped { at: pane.timestamp(), value: pane });
-        }
-        next.mark(mark);
-    }
-
-    fn mark<K: Push<Self::Out>>(&mut self, mark: Mark, next: &mut K) {
-        let ends = matches!(mark, Mark::Watermark(Timestamp::MAX));
-        if ends && self.spec.init.is_some() && !self.seen {
-            self.held = Some(mark);
-            self.resume(next);
-        } else {
-            next.mark(mark);
-        }
     }
 }

@@ -5,11 +5,15 @@ use super::folds::{Aggregated, Folded};
 use super::inputs::One;
 use super::late::{Late, LateTo};
 use super::open::{ByRef, ByValue, Open, OpenMerging, OpenPlain, Opening};
+use super::partition::OverPartitions;
+use super::whole::Here;
 use super::windows::KeyedWindows;
 use super::{Stamped, Timed, TimedFlow};
 use crate::error::Site;
+use crate::ops::Flow;
 use crate::ops::keyed::{ByKeyFn, Key, KeyOf, Keyed};
-use crate::ops::node::{Node, Then};
+use crate::ops::node::{Node, Partitioned, Then};
+use crate::plan::RunOptions;
 use crate::state::{Aggregates, Aggregator, Count, RoutingHash, Sum};
 use crate::time::ticks;
 use crate::window::{
@@ -88,11 +92,50 @@ impl<N: Node, X> Keyed<N, X> {
     }
 }
 
+impl<N: Node> Flow<N> {
+    /// Chooses windows for whole partitions, of those for which events need no times: of a number of
+    /// events of the partition ([`Window::count`](crate::Window::count),
+    /// [`Window::sliding_count`](crate::Window::sliding_count)), of all of them
+    /// ([`Window::global`](crate::Window::global)), or by the clock of the run
+    /// ([`Window::by_clock`](crate::Window::by_clock)). Then say when they
+    /// [fire](Windowed::trigger), and [`reduce`](Windowed::reduce).
+    ///
+    /// They are in the stage of the partitions, so verbs between `partition` and here run there, too,
+    /// and triggers count what comes out of them.
+    ///
+    /// ```
+    /// use flow::{Flow, Window};
+    ///
+    /// let tens: Vec<u64> = Flow::from_range(1..101u64)
+    ///     .stages(1)
+    ///     .partition()
+    ///     .stages(1)
+    ///     .window(Window::count(10))
+    ///     .reduce(|| 0, |sum, x| *sum += x)
+    ///     .emit_state()
+    ///     .map(|pane| pane.value)
+    ///     .collect()?;
+    /// assert_eq!(tens, [55, 155, 255, 355, 455, 555, 655, 755, 855, 955]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    #[track_caller]
+    pub fn window<W>(self, window: W) -> Windowed<Then<N, Timeless<N::Item>>, Here, W>
+    where
+        N: Partitioned,
+        W: WithoutTimes + OverPartitions,
+    {
+        let site = Site::here("window");
+        let flow = self.within(|up| Timed(Then { up, spec: Timeless::default(), site }));
+        let (key, hash) = (Arc::new(Here), RoutingHash::default());
+        Keyed::<Timed<_>, Here>::window(Keyed { flow, key, hash, site }, window)
+    }
+}
+
 /// Windows for which events need no times.
 #[diagnostic::on_unimplemented(
     message = "windows of the kind `{Self}` are windows of event time",
     label = "these events have no times",
-    note = "call `timestamps(..)` before `key_by`; windows without times are `Window::count(n)`, `Window::global()` and `Window::by_clock(..)`"
+    note = "call `timestamps(..)` before `key_by` or `partition`; windows without times are `Window::count(n)`, `Window::global()` and `Window::by_clock(..)`"
 )]
 pub trait WithoutTimes: WindowKind {}
 
@@ -270,7 +313,20 @@ where
     }
 }
 
-pub(super) fn windows<N, X, O, D, M: 'static, L>(
+/// Refuses windows that need a mode and have been given none.
+pub(super) fn refuse_without_mode<M: 'static>(
+    run: &mut RunOptions,
+    needs_mode: bool,
+    window: Site,
+) {
+    if needs_mode && std::any::TypeId::of::<M>() == std::any::TypeId::of::<Once>() {
+        let why = "a window that may fire more than once needs to be told how its panes relate: \
+                   `accumulating()`, `discarding()` or `retracting()`";
+        run.refuse(window, why.to_owned());
+    }
+}
+
+fn windows<N, X, O, D, M: 'static, L>(
     keyed: Keyed<Timed<N>, X>,
     open: O,
     late: L,
@@ -279,11 +335,7 @@ pub(super) fn windows<N, X, O, D, M: 'static, L>(
     window: Site,
 ) -> Panes<N, X, O, D, L> {
     let Keyed { mut flow, key, hash, site: key_site } = keyed;
-    if needs_mode && std::any::TypeId::of::<M>() == std::any::TypeId::of::<Once>() {
-        let why = "a window that may fire more than once needs to be told how its panes relate: \
-                   `accumulating()`, `discarding()` or `retracting()`";
-        flow.run.refuse(window, why.to_owned());
-    }
+    refuse_without_mode::<M>(&mut flow.run, needs_mode, window);
     TimedFlow(flow.across(|Timed(up), up_stage| {
         let one = One { up, up_stage, key, hash, site: key_site };
         Timed(KeyedWindows::new(one, open, late, site))

@@ -14,6 +14,7 @@ use crate::ops::node::{ByReference, Node};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
 use crate::runtime::edge::{FromInbox, Inbox, Reader};
+use crate::runtime::signals::{Listeners, Post};
 use crate::runtime::tally::Tally;
 use crate::runtime::task::TaskRef;
 use crate::time::{Change, Timestamp};
@@ -86,7 +87,15 @@ where
         let partitions = stage_of.tasks.len();
         let (shared, types) = (Arc::clone(&open), PhantomData);
         let sides = I::SIDES;
-        let spec = Windows::<I::Key, O, D, I::Event, L> { open: shared, late, sides, site, types };
+        let listeners = builder.signals.listen(open.signals());
+        let spec = Windows::<I::Key, O, D, I::Event, L> {
+            open: shared,
+            late,
+            sides,
+            site,
+            listeners,
+            types,
+        };
         let make = FusedMake { spec, next: make };
         builder
             .fill(stage_of, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
@@ -96,12 +105,14 @@ where
 }
 
 /// Keyed windows as the plan holds them.
-struct Windows<X, O, D, T, L> {
-    open: Arc<O>,
-    late: L,
-    sides: usize,
-    site: Site,
-    types: PhantomData<fn(X, T) -> D>,
+pub(super) struct Windows<X, O, D, T, L> {
+    pub(super) open: Arc<O>,
+    pub(super) late: L,
+    pub(super) sides: usize,
+    pub(super) site: Site,
+    /// The instances that listen for signals, where a trigger does.
+    pub(super) listeners: Option<Arc<Listeners>>,
+    pub(super) types: PhantomData<fn(X, T) -> D>,
 }
 
 impl<X, T, O, D, L> Spec for Windows<X, O, D, T, L>
@@ -115,7 +126,7 @@ where
 
     fn start(&self, place: &Place) -> Self::Operator {
         WindowsInstance {
-            machine: self.open.open(),
+            machine: self.open.open(place),
             late: self.late.clone(),
             tally: Tally::new(place),
             clocks: Clocks::new(self.sides),
@@ -123,6 +134,7 @@ where
             passing: None,
             idles: false,
             waiting: VecDeque::new(),
+            post: self.listeners.as_ref().map(|listeners| listeners.join(&place.task)),
             ended: false,
             now: 0,
             due: None,
@@ -134,7 +146,7 @@ where
 }
 
 /// The windows of one partition, with the pane that there was no room for and what came since.
-struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
+pub(super) struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
     machine: O::Machine,
     late: L,
     tally: Tally,
@@ -146,6 +158,8 @@ struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
     /// All inputs are idle: this is told behind the watermark.
     idles: bool,
     waiting: VecDeque<ToKey<X::Stored, T, O::Part>>,
+    /// Where signals come.
+    post: Option<Arc<Post>>,
     ended: bool,
     /// The time that the windows were told last, in ticks.
     now: u64,
@@ -222,6 +236,23 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
         self.idles |= change.idle == Some(true);
     }
 
+    /// Fires what signals have come for, while there is room.
+    fn hear<K>(&mut self, next: &mut K)
+    where
+        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+    {
+        if O::CLOCKED && self.ready.is_none() {
+            self.read_clock();
+            self.give(next);
+        }
+        while self.ready.is_none()
+            && let Some(name) = self.post.as_ref().and_then(|post| post.take())
+        {
+            guarded(&self.site, || self.machine.signal(name));
+            self.give(next);
+        }
+    }
+
     /// Gives panes while there is room.
     #[inline(always)]
     fn give<K>(&mut self, next: &mut K)
@@ -279,7 +310,7 @@ where
     }
 
     fn holds(&self) -> bool {
-        self.ready.is_some()
+        self.ready.is_some() || self.post.as_ref().is_some_and(|post| post.is_full())
     }
 
     fn resume<K: Push<Self::Out>>(&mut self, next: &mut K) {
@@ -288,6 +319,9 @@ where
             && let Some(moment) = self.waiting.pop_front()
         {
             self.handle(moment, next);
+        }
+        if self.post.is_some() {
+            self.hear(next);
         }
     }
 

@@ -39,6 +39,26 @@ where
                         }
                     }
                 },
+                Step::Signalled { name, windows, window, position } => {
+                    let Some(at) = *window else {
+                        self.step = Step::Nothing;
+                        continue;
+                    };
+                    let open = &mut self.windows[at as usize];
+                    let Some((key, slot)) = open.table.get_mut(*position) else {
+                        (*window, *position) = (windows.next(), 0);
+                        continue;
+                    };
+                    *position += 1;
+                    if slot.pending > 0 {
+                        let timing = if open.late { Timing::Late } else { Timing::Early };
+                        let head = Head { window: open.span, timing, trigger: name };
+                        let panes = self.rules.fire(&head, key, slot);
+                        if let Some(pane) = first_of(panes, &mut self.ready) {
+                            return Some(pane);
+                        }
+                    }
+                }
                 Step::Passing { window, position } => {
                     let open = &mut self.windows[*window as usize];
                     let Some((key, slot)) = open.table.get_mut(*position) else {
@@ -82,6 +102,16 @@ where
         if W::BY_CLOCK {
             self.target = self.target.max(now);
         }
+    }
+
+    fn signal(&mut self, name: &'static str) {
+        debug_assert!(!self.pending(), "told before everything was given");
+        let open = self.aging.values().chain(self.fresh.values()).copied();
+        let hears =
+            |window: &u32| self.rules.trigger.hears(name, self.windows[*window as usize].late);
+        let mut windows = open.filter(hears).collect::<Vec<_>>().into_iter();
+        let window = windows.next();
+        self.step = Step::Signalled { name, windows, window, position: 0 };
     }
 
     fn end(&mut self) {

@@ -78,6 +78,13 @@ enum Step<K, S> {
         window: u32,
         position: usize,
     },
+    /// What hears a signal, of the windows that are left.
+    Signalled {
+        name: &'static str,
+        windows: vec::IntoIter<u32>,
+        window: Option<u32>,
+        position: usize,
+    },
     /// The last panes of a window that is gone; `all` of its keys, or those where something is left.
     Closing {
         head: Head,

@@ -1,6 +1,6 @@
 //! How sessions are told of time, and give their panes.
 
-use super::Sessions;
+use super::{Open, Sessions};
 use crate::time::Timestamp;
 use crate::window::Pane;
 use crate::window::fold::{Folding, Mode};
@@ -26,7 +26,8 @@ where
 
     #[inline]
     fn pending(&self) -> bool {
-        !self.ready.is_empty() || self.ticked || self.passed != self.target
+        let nothing = self.ready.is_empty() && self.signalled.is_none();
+        !nothing || self.ticked || self.passed != self.target
     }
 
     fn watermark(&mut self, to: Timestamp) {
@@ -43,6 +44,19 @@ where
         if self.by_clock {
             self.target = self.target.max(now);
         }
+    }
+
+    fn signal(&mut self, name: &'static str) {
+        debug_assert!(!self.pending(), "told before everything was given");
+        let open = self.sessions.iter().enumerate();
+        let open = open.filter_map(|(place, open)| Some((place as u32, open.as_ref()?)));
+        let hears = |open: &Open<K, F, R, M>| self.rules.trigger.hears(name, open.late);
+        let new = open.filter(|(_, open)| open.slot.pending > 0 && hears(open));
+        let mut places: Vec<_> =
+            new.map(|(place, open)| (open.span.end(), open.span.start(), place)).collect();
+        places.sort_unstable();
+        let places: Vec<u32> = places.into_iter().map(|(_, _, place)| place).collect();
+        self.signalled = Some((name, places.into_iter()));
     }
 
     fn end(&mut self) {

@@ -17,7 +17,7 @@ use super::{Pane, Span, Timing};
 use crate::time::Timestamp;
 use hashbrown::HashTable;
 use std::collections::VecDeque;
-use std::{fmt, mem};
+use std::{fmt, mem, vec};
 
 /// No session.
 const NONE: u32 = u32::MAX;
@@ -39,6 +39,8 @@ pub struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
     now: Timestamp,
     /// Whether the clock may have passed a timer.
     ticked: bool,
+    /// A signal, and the sessions that are to hear it.
+    signalled: Option<(&'static str, vec::IntoIter<u32>)>,
     ready: VecDeque<Pane<K, F::Out>>,
     counters: Counters,
 }
@@ -94,6 +96,7 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
             target: Timestamp::MIN,
             now: Timestamp(0),
             ticked: false,
+            signalled: None,
             ready: VecDeque::new(),
             counters: Counters::default(),
         }
@@ -194,7 +197,7 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
     where
         K: Clone,
     {
-        if self.ticked && self.fire_clock() {
+        if self.fire_signal() || self.ticked && self.fire_clock() {
             return true;
         }
         self.ticked = false;
@@ -271,6 +274,25 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
             }
         }
         false
+    }
+
+    /// Fires the next session that hears a signal; false if there is none.
+    fn fire_signal(&mut self) -> bool
+    where
+        K: Clone,
+    {
+        let Sessions { sessions, rules, ready, signalled, .. } = self;
+        let Some((trigger, places)) = signalled else {
+            return false;
+        };
+        let Some(place) = places.next() else {
+            *signalled = None;
+            return false;
+        };
+        let open = live(sessions, place);
+        let timing = if open.late { Timing::Late } else { Timing::Early };
+        open.fire(&Head { window: open.span, timing, trigger }, rules, ready);
+        true
     }
 
     /// The first timer that is not stale.

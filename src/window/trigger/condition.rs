@@ -28,6 +28,14 @@ pub trait Condition: Send + Sync {
     /// Two windows have become one: what would fire sooner stays.
     fn merge(&self, _into: &mut Self::State, _from: Self::State) {}
 
+    /// Whether a signal of this name fires it.
+    fn hears(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Adds the names of the signals that fire it.
+    fn signals(&self, _names: &mut Vec<&'static str>) {}
+
     /// What is wrong with it.
     fn invalid(&self) -> Option<String> {
         None
@@ -215,6 +223,35 @@ where
     }
 }
 
+/// Fires when it is told to from outside; made by [`Trigger::on_signal`](super::Trigger::on_signal).
+#[derive(Clone, Copy, Debug)]
+pub struct OnSignal(&'static str);
+
+impl OnSignal {
+    pub(super) fn new(name: &'static str) -> Self {
+        OnSignal(name)
+    }
+}
+
+impl Condition for OnSignal {
+    type State = ();
+
+    fn hears(&self, name: &str) -> bool {
+        self.0 == name
+    }
+
+    fn signals(&self, names: &mut Vec<&'static str>) {
+        names.push(self.0);
+    }
+}
+
+impl<E> OnEvent<E> for OnSignal {
+    #[inline]
+    fn event(&self, _: &mut (), _: &E, _: &PaneView) -> Option<&'static str> {
+        None
+    }
+}
+
 /// Fires when either does, and then both begin anew; made by `or`.
 #[derive(Clone, Copy, Debug)]
 pub struct Or<A, B>(A, B);
@@ -236,6 +273,15 @@ impl<A: Condition, B: Condition> Condition for Or<A, B> {
     fn merge(&self, into: &mut Self::State, from: Self::State) {
         self.0.merge(&mut into.0, from.0);
         self.1.merge(&mut into.1, from.1);
+    }
+
+    fn hears(&self, name: &str) -> bool {
+        self.0.hears(name) || self.1.hears(name)
+    }
+
+    fn signals(&self, names: &mut Vec<&'static str>) {
+        self.0.signals(names);
+        self.1.signals(names);
     }
 
     fn invalid(&self) -> Option<String> {
@@ -263,4 +309,4 @@ macro_rules! or {
     )+};
 }
 
-or!([] Every, [] AfterDelay, [] Periodic, [G, S] On<G, S>, [A, B] Or<A, B>);
+or!([] Every, [] AfterDelay, [] Periodic, [] OnSignal, [G, S] On<G, S>, [A, B] Or<A, B>);

@@ -6,7 +6,9 @@
 
 mod condition;
 
-pub use condition::{AfterDelay, Condition, Each, Every, Never, On, OnEvent, Or, Periodic};
+pub use condition::{
+    AfterDelay, Condition, Each, Every, Never, On, OnEvent, OnSignal, Or, Periodic,
+};
 
 use super::Span;
 use crate::time::Timestamp;
@@ -70,6 +72,40 @@ impl Trigger {
         S: Default + Send,
     {
         On::new(decide)
+    }
+
+    /// Fires when it is told to from outside: by [`Handle::fire`](crate::Handle::fire) with this name,
+    /// which every window (and key) that has something new then has as its pane's trigger.
+    ///
+    /// Signals are seen between two batches, once the events that have come before are folded, and
+    /// wake a stage that has nothing to do. No event costs more for it. A signal that comes again
+    /// before it is seen is one.
+    ///
+    /// ```
+    /// use flow::{Flow, Trigger, Window};
+    ///
+    /// let (numbers, source) = std::sync::mpsc::channel();
+    /// let (sums, results) = std::sync::mpsc::channel();
+    /// let running = Flow::from_iter(source)
+    ///     .key_by(|_: &u64| ())
+    ///     .window(Window::global())
+    ///     .trigger(Trigger::every(3).or(Trigger::on_signal("so far")))
+    ///     .accumulating()
+    ///     .sum(|x| *x)
+    ///     .to(move |pane: flow::Pane<(), u64>| sums.send((pane.trigger, pane.value)).unwrap())
+    ///     .start()?;
+    /// (1..=3).for_each(|x| numbers.send(x).unwrap());
+    /// assert_eq!(results.recv()?, ("every", 6));
+    /// running.fire("so far")?; // Nothing is new: nothing fires.
+    /// assert!(running.fire("so fra").unwrap_err().to_string().contains("\"so far\""));
+    /// numbers.send(4)?;
+    /// drop(numbers);
+    /// running.join()?;
+    /// assert_eq!(results.recv()?.1, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_signal(name: &'static str) -> OnSignal {
+        OnSignal::new(name)
     }
 
     /// Late panes only when the window closes, one for all late events: for
@@ -142,6 +178,12 @@ pub trait Triggering: Send + Sync {
 
     /// Two windows have become one.
     fn merge(&self, into: &mut Self::State, from: Self::State);
+
+    /// Whether a signal of this name fires it, before or after the watermark has passed the end.
+    fn hears(&self, name: &str, late: bool) -> bool;
+
+    /// Adds the names of the signals that fire it.
+    fn signals(&self, names: &mut Vec<&'static str>);
 
     /// What is wrong with it.
     fn invalid(&self) -> Option<String>;
@@ -218,6 +260,15 @@ impl<A: Condition, L: Condition> Triggering for AtWatermark<A, L> {
         self.late.merge(&mut into.1, from.1);
     }
 
+    fn hears(&self, name: &str, late: bool) -> bool {
+        if late { self.late.hears(name) } else { self.early.hears(name) }
+    }
+
+    fn signals(&self, names: &mut Vec<&'static str>) {
+        self.early.signals(names);
+        self.late.signals(names);
+    }
+
     fn invalid(&self) -> Option<String> {
         self.early.invalid().or_else(|| self.late.invalid())
     }
@@ -256,6 +307,14 @@ impl<C: Condition> Triggering for C {
 
     fn merge(&self, into: &mut C::State, from: C::State) {
         Condition::merge(self, into, from);
+    }
+
+    fn hears(&self, name: &str, _late: bool) -> bool {
+        Condition::hears(self, name)
+    }
+
+    fn signals(&self, names: &mut Vec<&'static str>) {
+        Condition::signals(self, names);
     }
 
     fn invalid(&self) -> Option<String> {

@@ -196,7 +196,7 @@ where
     type Part = ();
     const CLOCKED: bool = false;
 
-    fn open(&self) -> Self::Machine {
+    fn open(&self, _place: &Place) -> Self::Machine {
         Intervals::new(self.lower, self.upper, self.outer)
     }
 
