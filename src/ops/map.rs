@@ -108,7 +108,7 @@ impl<N: Node> Flow<N> {
         F: Fn(&mut S, N::Item) -> U + Send + Sync,
     {
         let site = Site::here("map_init");
-        self.then(site, MapInit { shared: Arc::new((init, f)), site, types: PhantomData })
+        self.then(site, MapInit::new(site, init, f))
     }
 }
 
@@ -203,6 +203,12 @@ pub struct MapInit<I, F, T, U> {
     shared: Arc<(I, F)>,
     site: Site,
     types: PhantomData<fn(T) -> U>,
+}
+
+impl<I, F, T, U> MapInit<I, F, T, U> {
+    pub(super) fn new(site: Site, init: I, f: F) -> Self {
+        MapInit { shared: Arc::new((init, f)), site, types: PhantomData }
+    }
 }
 
 impl<I, F, T, U> Clone for MapInit<I, F, T, U> {

@@ -156,8 +156,8 @@ impl<T, E> Check<Result<T, E>> for Unwrapped {
 /// `map_ok`'s closure.
 #[derive(Clone, Debug)]
 pub struct MapOk<F> {
-    f: F,
-    site: Site,
+    pub(super) f: F,
+    pub(super) site: Site,
 }
 
 impl<T, U, E, F: Fn(T) -> U + Send + Sync> Call<Result<T, E>> for MapOk<F> {
@@ -177,8 +177,8 @@ impl<T, U, E, F: Fn(T) -> U + Send + Sync> Call<Result<T, E>> for MapOk<F> {
 /// `map_err`'s closure.
 #[derive(Clone, Debug)]
 pub struct MapErr<F> {
-    f: F,
-    site: Site,
+    pub(super) f: F,
+    pub(super) site: Site,
 }
 
 impl<T, E, X, F: Fn(E) -> X + Send + Sync> Call<Result<T, E>> for MapErr<F> {
@@ -198,8 +198,8 @@ impl<T, E, X, F: Fn(E) -> X + Send + Sync> Call<Result<T, E>> for MapErr<F> {
 /// `filter_ok`'s closure.
 #[derive(Clone, Debug)]
 pub struct FilterOk<F> {
-    f: F,
-    site: Site,
+    pub(super) f: F,
+    pub(super) site: Site,
 }
 
 impl<T, E, F: Fn(&T) -> bool + Send + Sync> Call<Result<T, E>> for FilterOk<F> {

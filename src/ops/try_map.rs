@@ -102,7 +102,7 @@ impl<N: Node> Flow<N> {
 
 /// `try_map`'s closure.
 #[derive(Debug)]
-pub struct TryMap<F>(F);
+pub struct TryMap<F>(pub(super) F);
 
 impl<T, U, E, F: Fn(T) -> Result<U, E> + Send + Sync> Check<T> for TryMap<F> {
     type Out = U;
@@ -117,7 +117,7 @@ impl<T, U, E, F: Fn(T) -> Result<U, E> + Send + Sync> Check<T> for TryMap<F> {
 
 /// `try_filter_map`'s closure.
 #[derive(Debug)]
-pub struct TryFilterMap<F>(F);
+pub struct TryFilterMap<F>(pub(super) F);
 
 impl<T, U, E, F: Fn(T) -> Result<Option<U>, E> + Send + Sync> Check<T> for TryFilterMap<F> {
     type Out = U;

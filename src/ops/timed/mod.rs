@@ -3,6 +3,8 @@
 mod admission;
 mod carry;
 mod closing;
+mod each;
+mod emit;
 mod exchange;
 mod folds;
 mod idle;
@@ -16,6 +18,7 @@ mod options;
 mod partition;
 mod parts;
 mod reduction;
+mod results;
 mod stamp;
 mod terminals;
 mod triggered;
@@ -31,9 +34,6 @@ pub use stamp::{Stamped, Watermarking};
 pub use watermarks::Watermarks;
 pub use window::Windowed;
 
-use super::each::PerEvent;
-use super::flat_map::FlatMap;
-use super::map::{FilterMapWith, FilterWith, InspectWith, MapWith};
 use super::node::Then;
 use super::{Flow, Node};
 use crate::error::Site;
@@ -82,59 +82,6 @@ where
     N: Node<Item = Stamped<T>>,
     T: Send,
 {
-    /// As [`Flow::map`]; the result has the time of its event.
-    #[track_caller]
-    pub fn map<U, F>(self, f: F) -> Carried<N, PerEvent<MapWith<F>, T>>
-    where
-        U: Send,
-        F: Fn(T) -> U + Send + Sync,
-    {
-        let site = Site::here("map");
-        self.carry(site, PerEvent::new(MapWith { f, site }))
-    }
-
-    /// As [`Flow::filter`].
-    #[track_caller]
-    pub fn filter<F>(self, f: F) -> Carried<N, PerEvent<FilterWith<F>, T>>
-    where
-        F: Fn(&T) -> bool + Send + Sync,
-    {
-        let site = Site::here("filter");
-        self.carry(site, PerEvent::new(FilterWith { f, site }))
-    }
-
-    /// As [`Flow::filter_map`]; the result has the time of its event.
-    #[track_caller]
-    pub fn filter_map<U, F>(self, f: F) -> Carried<N, PerEvent<FilterMapWith<F>, T>>
-    where
-        U: Send,
-        F: Fn(T) -> Option<U> + Send + Sync,
-    {
-        let site = Site::here("filter_map");
-        self.carry(site, PerEvent::new(FilterMapWith { f, site }))
-    }
-
-    /// As [`Flow::inspect`].
-    #[track_caller]
-    pub fn inspect<F>(self, f: F) -> Carried<N, PerEvent<InspectWith<F>, T>>
-    where
-        F: Fn(&T) + Send + Sync,
-    {
-        let site = Site::here("inspect");
-        self.carry(site, PerEvent::new(InspectWith { f, site }))
-    }
-
-    /// As [`Flow::flat_map`]; all results have the time of their event.
-    #[track_caller]
-    pub fn flat_map<I, F>(self, f: F) -> Carried<N, FlatMap<F, T, I>>
-    where
-        I: IntoIterator<Item: Send, IntoIter: Send>,
-        F: Fn(T) -> I + Send + Sync,
-    {
-        let site = Site::here("flat_map");
-        self.carry(site, FlatMap::new(site, f))
-    }
-
     /// The same events without their times.
     ///
     /// ```
