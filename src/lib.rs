@@ -137,10 +137,10 @@ pub use crate::{
     error::{BoxError, ErrorKind, FlowError},
     meter::{EdgeMetrics, Meter, Metrics, StageMetrics},
     ops::{
-        BoxFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow, Key, Keyed,
-        KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction, Retry,
-        Sequenced, Stampable, Stamped, TimedFlow, TimedPartitions, TimedReduction, Watermarking,
-        Watermarks, Windowed,
+        BoxFlow, BoxTimedFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow,
+        Key, Keyed, KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction,
+        Retry, Sequenced, Stampable, Stamped, TimedFlow, TimedPartitions, TimedReduction,
+        Watermarking, Watermarks, Windowed,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{

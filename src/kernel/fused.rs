@@ -110,6 +110,10 @@ where
     fn make(&self, place: &Place) -> Self::Kernel {
         Fused { operator: self.spec.start(place), next: self.next.make(place) }
     }
+
+    fn planned(&self, instances: usize) {
+        self.next.planned(instances);
+    }
 }
 
 impl<O, K> Fused<O, K>

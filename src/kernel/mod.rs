@@ -131,6 +131,10 @@ pub trait Make: Send + Sync {
 
     /// Makes the kernel of the instance at `place`.
     fn make(&self, place: &Place) -> Self::Kernel;
+
+    /// Learns, before anything runs, how many instances of a stage it will be asked for. Whoever only
+    /// stands before another one tells it.
+    fn planned(&self, _instances: usize) {}
 }
 
 /// A control mark. Barriers will be a further kind.

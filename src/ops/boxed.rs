@@ -25,7 +25,7 @@ impl<N: Node> Flow<N> {
     where
         N: 'env,
     {
-        self.within(|up| Boxed { up: Box::new(up) })
+        self.within(Boxed::of)
     }
 }
 
@@ -35,6 +35,12 @@ pub type BoxFlow<'env, T> = Flow<Boxed<'env, T>>;
 /// A node of which only the item type is known.
 pub struct Boxed<'env, T> {
     up: Box<dyn Erased<T> + 'env>,
+}
+
+impl<'env, T> Boxed<'env, T> {
+    pub(super) fn of<N: Node<Item = T> + 'env>(node: N) -> Self {
+        Boxed { up: Box::new(node) }
+    }
 }
 
 impl<T> fmt::Debug for Boxed<'_, T> {
@@ -110,6 +116,8 @@ trait ErasedMake<T>: Send + Sync {
     fn make<'e>(&self, place: &Place) -> Box<dyn BatchKernel<T> + 'e>
     where
         Self: 'e;
+
+    fn planned(&self, instances: usize);
 }
 
 impl<T, M: Make<Kernel: Push<T>>> ErasedMake<T> for M {
@@ -118,6 +126,10 @@ impl<T, M: Make<Kernel: Push<T>>> ErasedMake<T> for M {
         Self: 'e,
     {
         Box::new(Make::make(self, place))
+    }
+
+    fn planned(&self, instances: usize) {
+        Make::planned(self, instances);
     }
 }
 
@@ -128,6 +140,10 @@ impl<'e, T: Send + 'e> Make for BatchMake<'e, T> {
 
     fn make(&self, place: &Place) -> Batch<'e, T> {
         Batch { next: self.0.make(place), staged: Vec::new(), room: 0 }
+    }
+
+    fn planned(&self, instances: usize) {
+        self.0.planned(instances);
     }
 }
 

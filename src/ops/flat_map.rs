@@ -349,6 +349,10 @@ impl<F: Send + Sync, U: Send, M: Make<Kernel: Push<U>>> Make for EmitMake<F, U, 
         let (f, site, next) = (Arc::clone(&self.f), self.site, self.next.make(place));
         Emit { f, site, next, emitted: VecDeque::new() }
     }
+
+    fn planned(&self, instances: usize) {
+        self.next.planned(instances);
+    }
 }
 
 /// One instance of `flat_map_emit`, with what its last call emitted.

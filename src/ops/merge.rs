@@ -29,15 +29,27 @@ impl<N: Node> Flow<N> {
         M: Node<Item = N::Item>,
     {
         let site = Site::here("merge");
-        let Flow { node: second, stage: second_stage, mut run } = other;
-        run.check_stage(&second_stage);
-        let mut merged = self.across(|first, first_stage| Merge {
-            first: (first, first_stage),
-            second: (second, second_stage),
-            site,
-        });
-        merged.run = merged.run.or(run);
-        merged
+        merge_as(self, other, |first, second| Merge::of(first, second, site))
+    }
+}
+
+/// Two flows before a node that merges them.
+pub(super) fn merge_as<N, M, U>(
+    flow: Flow<N>,
+    other: Flow<M>,
+    merge: impl FnOnce((N, StageOptions), (M, StageOptions)) -> U,
+) -> Flow<U> {
+    let Flow { node: second, stage: second_stage, mut run } = other;
+    run.check_stage(&second_stage);
+    let mut merged =
+        flow.across(|first, first_stage| merge((first, first_stage), (second, second_stage)));
+    merged.run = merged.run.or(run);
+    merged
+}
+
+impl<N, M> Merge<N, M> {
+    pub(super) fn of(first: (N, StageOptions), second: (M, StageOptions), site: Site) -> Self {
+        Merge { first, second, site }
     }
 }
 
@@ -180,11 +192,14 @@ struct Group {
     open: AtomicUsize,
     /// How many instances they have together so far: whoever writes parts tells them by their number.
     instances: AtomicUsize,
+    /// How many they will have.
+    planned: AtomicUsize,
 }
 
 impl<M> MergedMake<M> {
     fn new(next: M, stages: usize) -> Self {
-        let group = Group { open: AtomicUsize::new(stages), instances: AtomicUsize::new(0) };
+        let (instances, planned) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let group = Group { open: AtomicUsize::new(stages), instances, planned };
         MergedMake { next: Arc::new(next), group: Arc::new(group) }
     }
 }
@@ -200,8 +215,14 @@ impl<M: Make> Make for MergedMake<M> {
 
     fn make(&self, place: &Place) -> Self::Kernel {
         let instance = self.group.instances.fetch_add(1, Ordering::Relaxed);
-        let next = self.next.make(&Place { instance, ..place.clone() });
+        let instances = self.group.planned.load(Ordering::Relaxed);
+        let next = self.next.make(&Place { instance, instances, ..place.clone() });
         Merged { next, group: Arc::clone(&self.group) }
+    }
+
+    fn planned(&self, instances: usize) {
+        self.group.planned.fetch_add(instances, Ordering::Relaxed);
+        self.next.planned(instances);
     }
 }
 
@@ -215,8 +236,13 @@ pub(crate) struct Merged<K> {
 impl<K: Kernel> Kernel for Merged<K> {
     pass_on!(next: room resume closed quiet end);
 
-    fn mark(&mut self, _mark: Mark) {
-        // Positions of one source say nothing among those of others.
+    fn mark(&mut self, mark: Mark) {
+        match mark {
+            // An instance is one of so many, of which the least watermark counts.
+            Mark::Watermark(_) | Mark::Idle => self.next.mark(mark),
+            // Positions of one source say nothing among those of others.
+            Mark::Claimed { .. } | Mark::Settled => {}
+        }
     }
 
     fn close(self, last: bool) {

@@ -66,5 +66,6 @@ pub use reduce_and_emit::EmittingReduction;
 pub use retry::Retry;
 pub use through::ProducerConsumer;
 pub use timed::{
-    Stamped, TimedFlow, TimedPartitions, TimedReduction, Watermarking, Watermarks, Windowed,
+    BoxTimedFlow, Stamped, TimedFlow, TimedPartitions, TimedReduction, Watermarking, Watermarks,
+    Windowed,
 };

@@ -162,6 +162,10 @@ impl<M: Make> Make for LendMake<M> {
     fn make(&self, place: &Place) -> Self::Kernel {
         Lend(self.0.make(place))
     }
+
+    fn planned(&self, instances: usize) {
+        self.0.planned(instances);
+    }
 }
 
 impl<K: Kernel> Kernel for Lend<K> {

@@ -147,6 +147,7 @@ impl<'env> Builder<'env> {
         M: Make + 'env,
         I: Input<M::Kernel> + 'env,
     {
+        make.planned(stage.tasks.len());
         let make = Arc::new(make);
         self.fill_with(stage, started, &mut |place| {
             let input = input(place.instance, &place.task, &place.stage);

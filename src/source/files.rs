@@ -403,6 +403,10 @@ impl<M: Make> Make for OwnMake<M> {
     fn make(&self, place: &Place) -> Self::Kernel {
         Own(self.0.make(place))
     }
+
+    fn planned(&self, instances: usize) {
+        self.0.planned(instances);
+    }
 }
 
 impl<K: Kernel> Kernel for Own<K> {

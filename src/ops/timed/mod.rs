@@ -12,6 +12,7 @@ mod inputs;
 mod interval;
 mod join;
 mod late;
+mod merge;
 mod number;
 mod open;
 mod options;
@@ -27,6 +28,7 @@ mod whole;
 mod window;
 mod windows;
 
+pub use merge::BoxTimedFlow;
 pub use partition::TimedPartitions;
 pub use reduction::TimedReduction;
 use stamp::HasTime;
