@@ -114,7 +114,7 @@ pub trait Single: Sequenced {}
 /// A flow whose events are spread over partitions: what `reduce` keeps its accumulators over.
 #[diagnostic::on_unimplemented(
     message = "this flow is not partitioned",
-    label = "`reduce` and `into_partitions` keep one accumulator per partition",
+    label = "`reduce`, its windows and `into_partitions` keep one accumulator per partition",
     note = "call `partition()`, `partition_by(..)` or `partition_with(..)` first"
 )]
 pub trait Partitioned: Node {}

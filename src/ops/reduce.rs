@@ -194,10 +194,22 @@ type Merged<N, I, F, A, B, J, G> = Then<Rebalance<States<N, I, F, A>, true>, Who
     label = "what is emitted must be a collection, an `Option` or an iterator of what is `Send`",
     note = "`emit_state()` emits the accumulator as one event; `on_trigger` gives `Some(event)` for one and `None` for none"
 )]
-pub trait Emits: IntoIterator<Item: Send, IntoIter: Send> {}
+pub trait Emits: IntoIterator<Item: Send, IntoIter: Send> {
+    /// What gives the items.
+    type Items: Iterator<Item = Self::Item> + Send;
+
+    /// Begins to give them.
+    fn items(self) -> Self::Items;
+}
 
 #[diagnostic::do_not_recommend]
-impl<E: IntoIterator<Item: Send, IntoIter: Send>> Emits for E {}
+impl<E: IntoIterator<Item: Send, IntoIter: Send>> Emits for E {
+    type Items = E::IntoIter;
+
+    fn items(self) -> E::IntoIter {
+        self.into_iter()
+    }
+}
 
 /// What is emitted when an accumulator fires.
 pub trait Emission<A>: Clone + Send + Sync {

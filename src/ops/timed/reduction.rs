@@ -194,11 +194,11 @@ where
     pub fn on_trigger<E, G>(
         self,
         f: G,
-    ) -> TimedFlow<Then<TriggeredPanes<N, X, W, I, F, A, G, E, R, L>, PaneItems<E::IntoIter>>>
+    ) -> TimedFlow<Then<TriggeredPanes<N, X, W, I, F, A, G, E, R, L>, PaneItems<E::Items>>>
     where
         E: Emits,
         G: Fn(&mut A, &PaneInfo) -> E + Send + Sync,
-        X: Partitions<N, OpenTriggered<W, I, F, A, G, E, R>, L, Out = E::IntoIter>,
+        X: Partitions<N, OpenTriggered<W, I, F, A, G, E, R>, L, Out = E::Items>,
     {
         let site = Site::here("on_trigger");
         let fold = Triggered::new(Arc::clone(&self.closures), f, site);

@@ -4,6 +4,7 @@ use super::folds::Folded;
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::ops::PaneInfo;
+use crate::ops::reduce::Emits;
 use crate::window::{Fired, Fold, Folding, Head, Merge, Mode};
 use std::fmt;
 use std::marker::PhantomData;
@@ -41,12 +42,12 @@ impl<I, F, A, G, E> fmt::Debug for Triggered<I, F, A, G, E> {
 
 impl<I, F, A, G, E> Triggered<I, F, A, G, E>
 where
-    E: IntoIterator,
+    E: Emits,
     G: Fn(&mut A, &PaneInfo) -> E,
 {
-    fn emit(&self, acc: &mut A, head: &Head, index: u32, last: bool) -> E::IntoIter {
+    fn emit(&self, acc: &mut A, head: &Head, index: u32, last: bool) -> E::Items {
         let pane = PaneInfo::new(self.partition, head, index, last);
-        guarded(&self.site, || (self.emit)(acc, &pane).into_iter())
+        guarded(&self.site, || (self.emit)(acc, &pane).items())
     }
 }
 
@@ -56,16 +57,16 @@ where
     I: Fn() -> A + Send + Sync,
     F: Send + Sync,
     G: Fn(&mut A, &PaneInfo) -> E + Send + Sync,
-    E: IntoIterator<IntoIter: Send>,
+    E: Emits,
 {
     type Acc = A;
-    type Out = E::IntoIter;
+    type Out = E::Items;
 
-    fn finish(&self, mut acc: A) -> E::IntoIter {
+    fn finish(&self, mut acc: A) -> E::Items {
         self.emit(&mut acc, &Head::CLOSE, 0, true)
     }
 
-    fn empty(&self) -> Option<E::IntoIter> {
+    fn empty(&self) -> Option<E::Items> {
         self.fold.empty().map(|acc| self.finish(acc))
     }
 
@@ -98,8 +99,8 @@ impl<I, F, A, G, E> Mode<Triggered<I, F, A, G, E>> for ByTrigger
 where
     A: Send,
     G: Fn(&mut A, &PaneInfo) -> E,
-    E: IntoIterator,
-    Triggered<I, F, A, G, E>: Folding<Acc = A, Out = E::IntoIter>,
+    E: Emits,
+    Triggered<I, F, A, G, E>: Folding<Acc = A, Out = E::Items>,
 {
     type Held = A;
 
@@ -128,7 +129,7 @@ where
         held: &mut A,
         head: &Head,
         index: u32,
-    ) -> Fired<E::IntoIter> {
+    ) -> Fired<E::Items> {
         Fired { retract: None, insert: Some(fold.emit(held, head, index, false)) }
     }
 
@@ -137,7 +138,7 @@ where
         mut held: A,
         head: &Head,
         index: u32,
-    ) -> Fired<E::IntoIter> {
+    ) -> Fired<E::Items> {
         Fired { retract: None, insert: Some(fold.emit(&mut held, head, index, true)) }
     }
 }
