@@ -1,18 +1,20 @@
 //! Cases that Elixir's Flow and GenStage define or decide, by the numbers of our collection of them:
 //! sources, mappers, hand-written producers and partitions here, batches, stages and merges in
-//! `shapes.rs`, joins in `joins.rs`. Where Flow's own answer is a defect the better one is expected.
+//! `shapes.rs`, joins in `joins.rs`, triggers and windows without times (49 and 65 to 83) in
+//! `windows.rs`. Where Flow's own answer is a defect the better one is expected.
 //!
-//! Elsewhere: 11 and the bad keys of 41 do not compile; 43 and 61 to 107, on windows and triggers, are in
-//! `tests/window_cases.rs` as far as they make sense per key; 109, 110 and 112 are among the tests of
-//! demand.
+//! Elsewhere: 11 and the bad keys of 41 do not compile; 43, 61 to 64 and 85 to 107, on windows of time,
+//! are in `tests/window_cases.rs` as far as they make sense per key, and in
+//! `tests/windows_over_partitions.rs`; 109, 110 and 112 are among the tests of demand.
 //!
 //! Nowhere: 16, which of several stages gets a short input, is promised by nobody; 32, since a flow that
-//! runs cannot be subscribed to; 49, since an accumulator of a partition is emitted at the end only.
+//! runs cannot be subscribed to.
 
 mod joins;
 mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
+mod windows;
 
 use flow::{BoxError, Demand, ErrorKind, Executor, Flow, FlowError, Node, Produced, Producer};
 use std::collections::BTreeMap;
