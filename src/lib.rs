@@ -42,7 +42,9 @@
 //!   [`k_smallest`](Flow::k_smallest) and their kin.
 //! - Event time: [`timestamps`](Flow::timestamps) gives a [`TimedFlow`]; its [`key_by`](TimedFlow::key_by)
 //!   and [`window`](Keyed::window) fold per key and [`Window`], and a [`Trigger`] says when a [`Pane`] of
-//!   it is given. [`testing`] has what such flows are tested with.
+//!   it is given. Whole partitions have windows, too, some of them without times:
+//!   [`window`](Flow::window) behind [`partition`](Flow::partition), and
+//!   [`on_trigger`](TimedReduction::on_trigger). [`testing`] has what such flows are tested with.
 //! - Order: a flow of one source and per-event operators is [`Sequenced`]. [`ordered`](Flow::ordered)
 //!   keeps the source's order over parallel instances; [`take`](Flow::take), [`scan`](Flow::scan),
 //!   [`chunks`](Flow::chunks) and their kin need it.
