@@ -153,7 +153,7 @@ fn panics_name_their_operator() {
         panics(one().map(|_| never::<()>()).run(), "map");
         panics(one().map_init(never::<()>, |(), x| x).run(), "map_init");
         panics(one().map_init(|| (), |(), _| never::<()>()).run(), "map_init");
-        panics(one().flat_map_emit(|_, out| out.emit(never::<()>())).run(), "flat_map_emit");
+        panics(one().flat_map_emit(|_, out| out.emit(never::<u8>())).run(), "flat_map_emit");
         panics(one().map(|_| std::iter::from_fn(never::<Option<()>>)).flatten().run(), "flatten");
         panics(one().try_map(|_| never::<Result<(), String>>()).run(), "try_map");
         panics(
