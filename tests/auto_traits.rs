@@ -2,10 +2,10 @@
 //! so a change must be seen.
 
 use flow::{
-    Aggregates, AsyncTask, AtomicFile, BoxFlow, Collect, Csv, DeadLetter, Demand, EdgeMetrics,
-    Emitter, ErrorKind, Executor, Flow, FlowError, FlowHasher, FlowIter, FlowStream, Handle,
-    Ignore, IntoIter, Job, Json, Keys, Lines, Meter, Metrics, Node, Notifier, PaneInfo, Plan,
-    PlanEdge, PlanStage, Produced, Retry, StageMetrics,
+    Aggregates, AsyncTask, AtomicFile, BoxFlow, BoxTimedFlow, Collect, Csv, DeadLetter, Demand,
+    EdgeMetrics, Emitter, ErrorKind, Executor, Flow, FlowError, FlowHasher, FlowIter, FlowStream,
+    Handle, Ignore, IntoIter, Job, Json, Keys, Lines, Meter, Metrics, Node, Notifier, PaneInfo,
+    Plan, PlanEdge, PlanStage, Produced, Retry, StageMetrics,
 };
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -51,6 +51,7 @@ fn the_probe_tells_what_is_known() {
 fn flows_and_jobs_can_be_sent() {
     table! {
         BoxFlow<'static, Item>: Send = true, Unpin = true;
+        BoxTimedFlow<'static, Item>: Send = true, Unpin = true;
         Job<BoxFlow<'static, Item>, Ignore>: Send = true;
         Handle<Vec<Item>>: Send = true, Unpin = true;
         IntoIter<Item>: Send = true, Unpin = true;

@@ -271,6 +271,23 @@ fn signals_keep_no_run_alive() {
     no_thread_is_left();
 }
 
+/// Who has read enough stops what fires, whatever is still told.
+#[test]
+fn a_reader_that_stops_is_told_no_more() {
+    for seed in 0..300 {
+        let events = (0..20u8).fold(Script::new(), |script, key| script.event(at(1), key));
+        let script = events.clock(seconds(1)).fire("a").fire("b").event(at(2), 1).fire("a");
+        let script = script.clock(seconds(2)).event(at(3), 2).fire("b").clock(seconds(3)).fire("a");
+        let windows = Flow::from_scripts([script]).key_by(|key| *key).window(Window::global());
+        let trigger = Trigger::on_signal("a").or(Trigger::on_signal("b"));
+        let counts = windows.trigger(trigger).accumulating().count();
+        let counts = counts.stages(2).linger(Duration::ZERO).on(Executor::simulation(seed));
+        let few = 1 + seed as usize % 30;
+        let read = counts.with_iter(|panes| panes.by_ref().take(few).count()).unwrap();
+        assert!(read == few || read > 20, "seed {seed}: {read}");
+    }
+}
+
 #[test]
 fn a_mode_must_be_named() {
     let windows = Flow::from_vec(vec![1]).key_by(|x| *x).window(Window::global());

@@ -3,6 +3,16 @@
 use crate::window::{Head, Span, Timing};
 
 /// What `on_trigger` is told about a firing: of which partition and window, when, and why.
+///
+/// ```
+/// use flow::{Flow, PaneInfo, Timing};
+///
+/// let told = |sum: &mut u64, pane: &PaneInfo| Some((*sum, pane.trigger(), pane.timing(), pane.is_last()));
+/// let one = Flow::from_range(0..4u64).partition().stages(1).reduce(|| 0, |sum, x| *sum += x);
+/// let told: Vec<_> = one.on_trigger(told).collect()?;
+/// assert_eq!(told, [(6, "close", Timing::OnTime, true)]);
+/// # Ok::<(), flow::FlowError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PaneInfo {

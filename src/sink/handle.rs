@@ -119,6 +119,19 @@ impl<R> Handle<R> {
     ///
     /// # Errors
     /// If no window of the run waits for a signal of this name. The error lists the names there are.
+    ///
+    /// ```
+    /// use flow::{Flow, Trigger, Window};
+    ///
+    /// let windows = Flow::from_iter(0u64..).partition().window(Window::global());
+    /// let sums = windows.trigger(Trigger::on_signal("report")).reduce(|| 0, |sum, x| *sum += x);
+    /// let running = sums.on_trigger(|sum, pane| Some((pane.trigger(), *sum))).start()?;
+    /// running.fire("report")?;
+    /// assert!(running.fire("repeat").is_err());
+    /// running.drain();
+    /// running.join()?;
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[track_caller]
     pub fn fire(&self, name: &str) -> Result<(), FlowError> {
         let site = Site::here("fire");

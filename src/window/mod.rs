@@ -12,7 +12,7 @@
 //! | `timers.rs` | what the clock or the watermark is to fire |
 //! | `machine.rs` | what a machine is told and gives, and which kind has which |
 //! | `aligned/` | windows that never change: by window, then by key |
-//! | `sliced.rs` | sliding windows in shared slices: by key, then by slice |
+//! | `sliced.rs`, `sliding.rs` | sliding windows in shared slices: by key, then by slice; where these will do |
 //! | `sessions/` | windows that merge: by key, then by time |
 //! | `counted.rs` | windows of a number of events, by key |
 //!
@@ -27,6 +27,7 @@
 //!   windows' starts; keys within are in the same order in every run. A watermark has passed when all
 //!   of it has been given.
 //! - The end of the input is a watermark after everything, and nothing more.
+//! - A signal fires what hears it and has something new: of each key in the order of its windows.
 
 mod aligned;
 mod counted;
@@ -37,6 +38,7 @@ mod pane;
 mod rules;
 mod sessions;
 mod sliced;
+mod sliding;
 mod span;
 mod timers;
 mod trigger;

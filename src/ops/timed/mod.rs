@@ -9,6 +9,7 @@ mod exchange;
 mod folds;
 mod idle;
 mod inputs;
+mod instance;
 mod interval;
 mod join;
 mod late;

@@ -2,10 +2,11 @@
 
 use super::exchange::{Moment, ToKey};
 use super::inputs::{One, Value};
+use super::instance::Windows;
 use super::late::Late;
 use super::open::{ByValue, Open, OpenPlain};
 use super::partition::{Finds, NoKey, Whole};
-use super::windows::{KeyedWindows, Windows};
+use super::windows::KeyedWindows;
 use super::{HasTime, Stamped, Timed, TimedFlow};
 use crate::error::Site;
 use crate::kernel::{FusedMake, Make, Operator, Push, Spec};

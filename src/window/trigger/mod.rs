@@ -77,9 +77,9 @@ impl Trigger {
     /// Fires when it is told to from outside: by [`Handle::fire`](crate::Handle::fire) with this name,
     /// which every window (and key) that has something new then has as its pane's trigger.
     ///
-    /// Signals are seen between two batches, once the events that have come before are folded, and
-    /// wake a stage that has nothing to do. No event costs more for it. A signal that comes again
-    /// before it is seen is one.
+    /// A signal is seen between two batches, and wakes a stage that has nothing to do: the panes have
+    /// what is folded by then, which need not be all that has been sent. No event costs more for it. A
+    /// signal that comes again before it is seen is one.
     ///
     /// ```
     /// use flow::{Flow, Trigger, Window};

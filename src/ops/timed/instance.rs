@@ -1,0 +1,287 @@
+//! The operator that drives the state machines of windows, and gives their panes while there is room.
+
+use super::Stamped;
+use super::exchange::{Clocks, Moment, ToKey};
+use super::late::Late;
+use super::open::Open;
+use crate::error::Site;
+use crate::kernel::culprit::guarded;
+use crate::kernel::{Finish, Mark, Operator, Push, Spec};
+use crate::ops::keyed::KeyOf;
+use crate::runtime::Place;
+use crate::runtime::signals::{Listeners, Post};
+use crate::runtime::tally::Tally;
+use crate::runtime::task::TaskRef;
+use crate::time::{Change, Timestamp};
+use crate::window::{Machine, Pane};
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Windows as the plan holds them.
+pub(super) struct Windows<X, O, D, T, L> {
+    pub(super) open: Arc<O>,
+    pub(super) late: L,
+    pub(super) sides: usize,
+    pub(super) site: Site,
+    /// The instances that listen for signals, where a trigger does.
+    pub(super) listeners: Option<Arc<Listeners>>,
+    pub(super) types: PhantomData<fn(X, T) -> D>,
+}
+
+impl<X, T, O, D, L> Spec for Windows<X, O, D, T, L>
+where
+    T: Send,
+    X: KeyOf<T>,
+    O: Open<X, T, D>,
+    L: Late<T>,
+{
+    type Operator = WindowsInstance<X, O, D, T, L>;
+
+    fn start(&self, place: &Place) -> Self::Operator {
+        WindowsInstance {
+            machine: self.open.open(place),
+            late: self.late.clone(),
+            tally: Tally::new(place),
+            clocks: Clocks::new(self.sides),
+            ready: None,
+            passing: None,
+            idles: false,
+            waiting: VecDeque::new(),
+            post: self.listeners.as_ref().map(|listeners| listeners.join(&place.task)),
+            ended: false,
+            now: 0,
+            due: None,
+            task: place.task.clone(),
+            site: self.site,
+            types: PhantomData,
+        }
+    }
+}
+
+/// The windows of one partition, with the pane that there was no room for and what came since.
+pub(super) struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
+    machine: O::Machine,
+    late: L,
+    tally: Tally,
+    /// The watermarks of all inputs.
+    clocks: Clocks,
+    ready: Option<Pane<X::Stored, O::Out>>,
+    /// A watermark whose panes are being given: it goes on behind them.
+    passing: Option<Timestamp>,
+    /// All inputs are idle: this is told behind the watermark.
+    idles: bool,
+    waiting: VecDeque<ToKey<X::Stored, T, O::Part>>,
+    /// Where signals come.
+    post: Option<Arc<Post>>,
+    ended: bool,
+    /// The time that the windows were told last, in ticks.
+    now: u64,
+    /// When the next timer of a window is due, on the run's clock.
+    due: Option<u64>,
+    task: TaskRef,
+    site: Site,
+    types: PhantomData<fn(T) -> D>,
+}
+
+/// Nanoseconds in a tick of processing time.
+const TICK: u64 = 1_000_000;
+
+impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T, L> {
+    /// Handles what came. Nothing may be held.
+    #[inline(always)]
+    fn handle<K>(&mut self, moment: ToKey<X::Stored, T, O::Part>, next: &mut K)
+    where
+        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+    {
+        if O::CLOCKED && self.read_clock() {
+            self.give(next);
+            if self.ready.is_some() {
+                return self.waiting.push_front(moment);
+            }
+        }
+        match moment {
+            Moment::Event(at, (hash, key, event)) => {
+                let machine = &mut self.machine;
+                let late = guarded(&self.site, || O::event(machine, hash, key, at, event));
+                if let Some(late) = late {
+                    self.late.take(late, &mut self.tally);
+                }
+            }
+            Moment::Part(part, partial) => {
+                let machine = &mut self.machine;
+                let events = u64::from(partial.2.0);
+                if !guarded(&self.site, || O::take_part(machine, part, partial)) {
+                    self.tally.dropped += events;
+                }
+            }
+            Moment::Watermark(from, to) => {
+                let change = self.clocks.advance(from, to);
+                self.advance(change);
+            }
+            Moment::Idle(from) => {
+                let change = self.clocks.idle(from);
+                self.advance(change);
+            }
+        }
+        self.give(next);
+    }
+
+    /// Tells the windows what time it is. True: it is later than before.
+    fn read_clock(&mut self) -> bool {
+        let now = self.task.core().clock.now();
+        let later = now / TICK > self.now;
+        if later {
+            self.now = now / TICK;
+            let machine = &mut self.machine;
+            guarded(&self.site, || machine.clock(Timestamp(self.now as i64)));
+        }
+        later
+    }
+
+    fn advance(&mut self, change: Change) {
+        if let Some(to) = change.watermark {
+            guarded(&self.site, || self.machine.watermark(to));
+            self.passing = Some(to);
+        } else if change.idle == Some(false) {
+            // Nobody is waited for behind until a watermark says that somebody is there again.
+            self.passing = Some(self.machine.passed());
+        }
+        self.idles |= change.idle == Some(true);
+    }
+
+    /// Whether a signal has come.
+    #[inline]
+    fn is_told(&self) -> bool {
+        self.post.as_ref().is_some_and(|post| post.is_full())
+    }
+
+    /// Fires what signals have come for, while there is room.
+    fn hear<K>(&mut self, next: &mut K)
+    where
+        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+    {
+        if O::CLOCKED && self.ready.is_none() {
+            self.read_clock();
+            self.give(next);
+        }
+        while self.ready.is_none()
+            && !next.closed()
+            && let Some(name) = self.post.as_ref().and_then(|post| post.take())
+        {
+            guarded(&self.site, || self.machine.signal(name));
+            self.give(next);
+        }
+    }
+
+    /// Gives panes while there is room.
+    #[inline(always)]
+    fn give<K>(&mut self, next: &mut K)
+    where
+        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+    {
+        while self.ready.is_some() || self.machine.pending() {
+            let machine = &mut self.machine;
+            let ready = self.ready.take();
+            let Some(pane) = ready.or_else(|| guarded(&self.site, || machine.next())) else {
+                break;
+            };
+            if next.make_room() == 0 {
+                if next.closed() {
+                    self.waiting.clear();
+                } else {
+                    self.ready = Some(pane);
+                }
+                return;
+            }
+            let at = pane.timestamp();
+            let Pane { key, window, value, timing, index, last, retraction, replaces, trigger } =
+                pane;
+            let key = X::out(key);
+            let value =
+                Pane { key, window, value, timing, index, last, retraction, replaces, trigger };
+            next.push(Stamped { at, value });
+        }
+        if let Some(passed) = self.passing.take() {
+            next.mark(Mark::Watermark(passed));
+        }
+        if self.idles {
+            self.idles = false;
+            next.mark(Mark::Idle);
+        }
+    }
+}
+
+impl<X, T, O, D, L> Operator for WindowsInstance<X, O, D, T, L>
+where
+    T: Send,
+    X: KeyOf<T>,
+    O: Open<X, T, D>,
+    L: Late<T>,
+{
+    type In = ToKey<X::Stored, T, O::Part>;
+    type Out = Stamped<Pane<X::Out, O::Out>>;
+
+    #[inline(always)]
+    fn push<K: Push<Self::Out>>(&mut self, moment: Self::In, next: &mut K) {
+        if self.ready.is_some() {
+            return self.waiting.push_back(moment);
+        }
+        self.handle(moment, next);
+    }
+
+    fn holds(&self) -> bool {
+        self.ready.is_some() || self.is_told()
+    }
+
+    fn resume<K: Push<Self::Out>>(&mut self, next: &mut K) {
+        self.give(next);
+        while self.ready.is_none()
+            && let Some(moment) = self.waiting.pop_front()
+        {
+            self.handle(moment, next);
+        }
+        if self.is_told() {
+            self.hear(next);
+        }
+    }
+
+    fn flush<K: Push<Self::Out>>(&mut self, next: &mut K) {
+        self.tally.publish();
+        if self.ready.is_some() {
+            return;
+        }
+        if O::CLOCKED {
+            self.read_clock();
+            self.give(next);
+            if self.ready.is_none() {
+                let timer = self.machine.next_timer();
+                self.due = timer.map(|at| (at.0.max(0) as u64).saturating_mul(TICK));
+            }
+        }
+    }
+
+    fn due(&self) -> Option<u64> {
+        self.due
+    }
+
+    fn end<K: Push<Self::Out>>(&mut self, finish: Finish, next: &mut K) -> bool {
+        if finish == Finish::Stopped || next.closed() {
+            return true;
+        }
+        if !self.ended {
+            self.ended = true;
+            guarded(&self.site, || self.machine.end());
+            self.passing = Some(Timestamp::MAX);
+        }
+        self.give(next);
+        self.ready.is_none()
+    }
+}
+
+impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> fmt::Debug for WindowsInstance<X, O, D, T, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Windows")
+    }
+}
