@@ -283,7 +283,11 @@ fn a_reader_that_stops_is_told_no_more() {
         let counts = windows.trigger(trigger).accumulating().count();
         let counts = counts.stages(2).linger(Duration::ZERO).on(Executor::simulation(seed));
         let few = 1 + seed as usize % 30;
-        let read = counts.with_iter(|panes| panes.by_ref().take(few).count()).unwrap();
+        let read = if seed % 2 == 0 {
+            counts.with_iter(|panes| panes.by_ref().take(few).count()).unwrap()
+        } else {
+            counts.untimed().take_any(few).count().unwrap() as usize
+        };
         assert!(read == few || read > 20, "seed {seed}: {read}");
     }
 }

@@ -8,18 +8,16 @@
 
 use super::aligned::Aligned;
 use super::counted::Counted;
-use super::fold::{Fold, Folding, Merge, Mode};
+use super::fold::{Folding, Merge, Mode};
 use super::kind::{
     Assigned, ByClock, Count, Fixed, Global, Parted, Session, Sliding, SlidingCount, WindowKind,
 };
 use super::rules::Counters;
 use super::sessions::Sessions;
-use super::sliced::Sliced;
-use super::trigger::{OnTime, Triggering, TriggeringOn};
+use super::trigger::Triggering;
 use super::{Pane, Span};
 use crate::time::Timestamp;
 use std::borrow::Borrow;
-use std::fmt;
 
 /// The windows of all keys of one partition.
 pub trait Machine<K, V>: Send {
