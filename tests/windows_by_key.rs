@@ -1,5 +1,6 @@
 //! Keyed windows through the public API.
 
+use flow::testing::Script;
 use flow::windows::Assigner;
 use flow::{Executor, Flow, Pane, Span, Timestamp, Timing, Trigger, Window};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -77,4 +78,21 @@ fn assigners_are_neither_cloned_nor_shown() {
     assert_eq!(format!("{windows:?}"), "Windowed");
     let counts: Vec<u64> = windows.count().map(|pane| pane.value).collect().unwrap();
     assert_eq!(counts, [2, 2, 1]);
+}
+
+/// Who has enough in the middle of a window that closes wants nothing of what comes behind it, either.
+#[test]
+fn a_consumer_that_has_enough_leaves_windows_half_given() {
+    for seed in 0..300 {
+        let events = |script: Script<u8>, at, keys: std::ops::Range<u8>| {
+            keys.fold(script, |script, key| script.event(Timestamp(at), key))
+        };
+        let script = events(Script::new(), 1, 0..20).watermark(Timestamp(100));
+        let script = events(script, 101, 20..60).watermark(Timestamp(200));
+        let windows = Flow::from_scripts([script]).on(Executor::simulation(seed)).key_by(|k| *k);
+        let windows = windows.window(Window::fixed(Duration::from_millis(10)));
+        let counts = windows.fold(|| 0, |count, _| *count += 1).stages(2);
+        let few = 1 + seed as usize % 9;
+        assert_eq!(counts.untimed().take_any(few).count().unwrap(), few as u64);
+    }
 }

@@ -167,7 +167,6 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
             self.give(next);
         }
         while self.ready.is_none()
-            && !next.closed()
             && let Some(name) = self.post.as_ref().and_then(|post| post.take())
         {
             guarded(&self.site, || self.machine.signal(name));
@@ -190,9 +189,9 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
             if next.make_room() == 0 {
                 if next.closed() {
                     self.waiting.clear();
-                } else {
-                    self.ready = Some(pane);
                 }
+                // Also where nobody wants it: nothing may be told to windows that have more to give.
+                self.ready = Some(pane);
                 return;
             }
             let at = pane.timestamp();
