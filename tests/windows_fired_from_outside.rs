@@ -377,7 +377,7 @@ proptest! {
                     let state = state.entry(*key).or_default();
                     state.0.push(*x);
                     state.2 += 1;
-                    if counted && state.2 % size as usize == 0 {
+                    if counted && state.2.is_multiple_of(size as usize) {
                         fire(*key, state, "full");
                         (state.0, state.1) = (Vec::new(), 0);
                     } else if state.0.len() - state.1 >= every as usize {
