@@ -34,8 +34,8 @@ fn main() -> Result<(), FlowError> {
         .trigger(Trigger::at_watermark().early(Trigger::every(3)))
         .allowed_lateness(MINUTE)
         .accumulating()
-        .late_to(|_| _ = too_late.fetch_add(1, Ordering::Relaxed))
         .aggregate(|a| (a.mean(|reading| reading.celsius), a.count()))
+        .late_to(|_| _ = too_late.fetch_add(1, Ordering::Relaxed))
         .collect()?;
     panes.sort_by_key(|pane| (pane.key, pane.window, pane.index));
 

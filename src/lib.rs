@@ -124,6 +124,9 @@ mod window;
 pub use crate::bridge::{AsyncTask, FlowStream};
 #[cfg(all(feature = "indicatif", not(loom)))]
 pub use crate::progress::Progress;
+/// A late event of a join in time: of the left flow or of the right one.
+#[cfg(not(loom))]
+pub use itertools::Either;
 /// What a [`full_join`](Keyed::full_join) gives of a key: the left event, the right one, or both.
 #[cfg(not(loom))]
 pub use itertools::EitherOrBoth;
@@ -140,9 +143,9 @@ pub use crate::{
     meter::{EdgeMetrics, Meter, Metrics, StageMetrics},
     ops::{
         BoxFlow, BoxTimedFlow, DeadLetter, Delivery, Emitter, EmittingReduction, EventError, Flow,
-        Key, Keyed, KeyedEach, Keys, Node, PaneInfo, Partitioned, ProducerConsumer, Reduction,
-        Retry, Sequenced, Stampable, Stamped, TimedFlow, TimedPartitions, TimedReduction,
-        Watermarking, Watermarks, Windowed,
+        Key, Keyed, KeyedEach, Keys, LateEvent, LateSide, Node, PaneInfo, Partitioned,
+        ProducerConsumer, Reduction, Retry, Sequenced, Stampable, Stamped, TimedFlow,
+        TimedPartitions, TimedReduction, Watermarking, Watermarks, Windowed,
     },
     plan::{Executor, Plan, PlanEdge, PlanStage},
     sink::{
@@ -161,9 +164,9 @@ pub use crate::{
 #[cfg(not(loom))]
 pub mod windows {
     pub use crate::window::{
-        AfterDelay, Assign, Assigned, Assigner, AtWatermark, ByClock, Condition, Count, Each,
-        Every, Fixed, Global, Never, On, OnEvent, OnSignal, Or, Periodic, Session, Sliding,
-        SlidingCount, Triggering, TriggeringOn, WindowKind,
+        AfterDelay, AnyWindow, Assign, Assigned, Assigner, AtWatermark, ByClock, Condition, Count,
+        Each, Every, Fixed, Global, Never, OfPanes, On, OnEvent, OnSignal, Or, Periodic, Session,
+        Sliding, SlidingCount, Triggering, TriggeringOn, WindowKind,
     };
 }
 

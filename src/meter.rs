@@ -78,6 +78,7 @@ impl Watched {
             dropped: read(&counters.dropped),
             held: read(&counters.held),
             retried: read(&counters.retried),
+            late_for_window: read(&counters.late_for_window),
         });
         let edges = self.edges.iter().map(|edge| EdgeMetrics {
             events_in: read(&edge.sent),
@@ -135,15 +136,22 @@ pub struct StageMetrics {
     pub busy: Duration,
     /// Events that failed and were skipped; see [`skip_errors`](crate::Flow::skip_errors).
     pub skipped: u64,
-    /// Events that failed and were handed to a closure; see [`errors_to`](crate::Flow::errors_to).
+    /// Events that failed and were handed to a closure, see [`errors_to`](crate::Flow::errors_to), or
+    /// that came too late for all of their windows and went elsewhere, see
+    /// [`late_to`](crate::TimedFlow::late_to).
     pub diverted: u64,
     /// Events that fallible operators dropped: those of a run that failed, was cancelled, or whose
-    /// consumers wanted no more.
+    /// consumers wanted no more. Events that came too late for all of their windows and had nowhere
+    /// else to go.
     pub dropped: u64,
     /// Events that wait for another attempt, and events that keep their order behind these.
     pub held: u64,
     /// Attempts beyond the first ones; see [`attempt`](crate::Flow::attempt).
     pub retried: u64,
+    /// How often an event came too late for a window: once for each of its windows, also where it was
+    /// folded into others. What windows have folded, in all events of all windows, and this is what
+    /// there was to fold.
+    pub late_for_window: u64,
 }
 
 /// Counters of one edge, summed over its producers and consumers.
@@ -199,6 +207,9 @@ impl fmt::Display for Metrics {
             if [skipped, diverted, dropped, held, retried].iter().any(|&&count| count > 0) {
                 write!(f, "{:24} {skipped} skipped, {diverted} diverted, ", "")?;
                 writeln!(f, "{retried} retried, {dropped} dropped, {held} held")?;
+            }
+            if stage.late_for_window > 0 {
+                writeln!(f, "{:24} {} times late for a window", "", stage.late_for_window)?;
             }
         }
         let heads = ["edge", "sent", "batches", "taken", "dropped", "held"];

@@ -362,8 +362,8 @@ proptest! {
         let late = Counter::default();
         let lost = late.clone();
         let lists: Vec<_> = again
-            .late_to(move |_| _ = lost.up())
             .fold(Vec::new, |list, row| list.push(row))
+            .late_to(move |_| _ = lost.up())
             .on(Executor::simulation(seed))
             .observe(&meter)
             .collect()

@@ -175,12 +175,10 @@ macro_rules! run {
     ($timed:expr, $setup:expr, $window:expr, |$windows:ident| $more:expr) => {{
         let Setup { executor, stages, demand } = $setup.clone();
         let (late, meter) = (Mutex::new(Vec::new()), Meter::new());
-        let $windows = $timed
-            .max_demand(demand)
-            .key_by(|event: &Event| event.1)
-            .window($window)
-            .late_to(|event: Event| late.lock().unwrap().push(event.2));
-        let panes = $more.aggregate(|_| Numbers).stages(stages).max_demand(demand);
+        let $windows = $timed.max_demand(demand).key_by(|event: &Event| event.1).window($window);
+        let panes = $more.aggregate(|_| Numbers);
+        let panes = panes.late_to(|too_late| late.lock().unwrap().push(too_late.event.2));
+        let panes = panes.stages(stages).max_demand(demand);
         let panes = panes.observe(&meter).on(executor).collect().unwrap();
         let dropped = meter.metrics().stages().iter().map(|stage| stage.dropped).sum();
         Came { panes, late: late.into_inner().unwrap(), dropped }
@@ -352,15 +350,15 @@ proptest! {
                     .key_by(|event| event.1)
                     .window($window)
                     .trigger(Trigger::at_watermark().early(Trigger::every(n)))
-                    .late_to(|_| _ = late.fetch_add(1, Ordering::Relaxed))
                     .discarding()
                     .aggregate(|_| Numbers)
+                    .late_to(|_| _ = late.fetch_add(1, Ordering::Relaxed))
                     .stages(setup.stages)
                     .max_demand(setup.demand)
                     .key_by(|pane| pane.key % 2)
                     .window(Window::fixed(millis(size)))
-                    .late_to(|_| _ = too_late.fetch_add(1, Ordering::Relaxed))
                     .fold(|| 0, |sum, pane| *sum += pane.value.len())
+                    .late_to(|_| _ = too_late.fetch_add(1, Ordering::Relaxed))
                     .stages(setup.stages)
                     .max_demand(setup.demand)
                     .on(setup.executor.clone())

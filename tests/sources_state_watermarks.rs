@@ -80,8 +80,8 @@ macro_rules! windows {
         let panes: Vec<Pane<(), Vec<i64>>> = $flow
             .key_by(|_| ())
             .window(Window::fixed(Duration::from_millis(10)))
-            .late_to(|ms| late.lock().unwrap().push(ms))
             .fold(Vec::new, |list, ms| list.push(ms))
+            .late_to(|too_late| late.lock().unwrap().push(too_late.event))
             .max_demand($demand)
             .on($on)
             .collect()
@@ -238,8 +238,8 @@ fn idle_ones_hold_up_nobody() {
                         $timed
                             .key_by(|_| ())
                             .window(Window::fixed(SECOND))
-                            .late_to(|_| _ = late.up())
                             .count()
+                            .late_to(|_| _ = late.up())
                             .on(on)
                             .inspect(|_| _ = seen.up())
                             .map(|pane| (pane.window.start().0, pane.value))

@@ -187,8 +187,8 @@ fn the_least_watermark_of_merged_flows_counts() {
         let counts = merged
             .key_by(|_| ())
             .window(Window::fixed(millis(10)))
-            .late_to(|x| late.lock().unwrap().push(x))
             .count()
+            .late_to(|late_event| late.lock().unwrap().push(late_event.event))
             .stages(1 + (seed % 3) as usize)
             .linger(Duration::ZERO);
         let counts = counts.map(|pane| (pane.window.start().0 / 10, pane.value));
@@ -216,7 +216,7 @@ fn idle_inputs_of_merged_flows_are_not_waited_for() {
             let quiet = quiet.clone().clock(millis(500)).event(at(3), 3);
             let merged = Flow::from_scripts([busy()]).merge(Flow::from_scripts([quiet]));
             let windows = merged.key_by(|_| ()).window(Window::fixed(millis(10)));
-            let counts = windows.late_to(|_| _ = late.up()).count().linger(Duration::ZERO);
+            let counts = windows.count().late_to(|_| _ = late.up()).linger(Duration::ZERO);
             let counts = counts.on(Executor::simulation(seed)).map(|pane| pane.value);
             let counts: Vec<u64> = counts.collect().unwrap();
             assert_eq!((counts, late.get()), (want.clone(), missed));

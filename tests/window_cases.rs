@@ -198,12 +198,11 @@ macro_rules! with_panes {
             .key_by(|(key, _, _)| key.clone())
             .window($kind)
             .trigger($trigger)
-            .allowed_lateness($case.lateness.map_or(Duration::MAX, millis))
-            .late_to(move |(key, at, _): Event| late.lock().unwrap().late.push((key, at)));
+            .allowed_lateness($case.lateness.map_or(Duration::MAX, millis));
         let ran = match $case.panes {
-            cases::Panes::Accumulating => $fold!($case, $setup, windows.accumulating(), rows),
-            cases::Panes::Discarding => $fold!($case, $setup, windows.discarding(), rows),
-            cases::Panes::Retracting => $fold!($case, $setup, windows.retracting(), rows),
+            cases::Panes::Accumulating => $fold!($case, $setup, windows.accumulating(), rows, late),
+            cases::Panes::Discarding => $fold!($case, $setup, windows.discarding(), rows, late),
+            cases::Panes::Retracting => $fold!($case, $setup, windows.retracting(), rows, late),
         };
         match ran {
             Ok(()) => {}
@@ -215,26 +214,32 @@ macro_rules! with_panes {
 
 /// A fold that does not merge.
 macro_rules! plain {
-    ($case:ident, $setup:ident, $windows:expr, $rows:ident) => {{
+    ($case:ident, $setup:ident, $windows:expr, $rows:ident, $late:ident) => {{
         let fold = $case.fold;
         let panes =
             $windows.fold(move || Held(fold, Vec::new()), |held, (_, _, value)| held.1.push(value));
-        run!($setup, panes.map(move |pane| pane.map(|Held(fold, values)| fold.of(&values))), $rows)
+        run!(
+            $setup,
+            panes.map(move |pane| pane.map(|Held(fold, values)| fold.of(&values))),
+            $rows,
+            $late
+        )
     }};
 }
 
 /// An aggregator.
 macro_rules! merging {
-    ($case:ident, $setup:ident, $windows:expr, $rows:ident) => {{
+    ($case:ident, $setup:ident, $windows:expr, $rows:ident, $late:ident) => {{
         let fold = $case.fold;
-        run!($setup, $windows.aggregate(|_| Values(fold)), $rows)
+        run!($setup, $windows.aggregate(|_| Values(fold)), $rows, $late)
     }};
 }
 
 macro_rules! run {
-    ($setup:ident, $panes:expr, $rows:ident) => {{
+    ($setup:ident, $panes:expr, $rows:ident, $late:ident) => {{
         let (max, min) = ($setup.batch * 2, $setup.batch);
         $panes
+            .late_to(move |late| $late.lock().unwrap().late.push((late.key, late.at.0)))
             .stages($setup.partitions)
             .linger(Duration::ZERO)
             .max_demand(max)

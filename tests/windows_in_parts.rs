@@ -45,8 +45,8 @@ fn sums_are_those_of_the_list_of_events() {
                         )
                         .key_by(|(_, key)| *key)
                         .window(Window::sliding(millis(size), millis(every)))
-                        .late_to(move |_| _ = lost.up())
                         .aggregate(|a| (a.sum(|(at, _)| *at), a.count()))
+                        .late_to(move |_| _ = lost.up())
                         .on(executor)
                         .collect()
                         .unwrap();
@@ -97,8 +97,8 @@ fn late_events_travel_one_by_one() {
             .window(Window::fixed(SECOND))
             .allowed_lateness(2 * SECOND)
             .accumulating()
-            .late_to(move |x| too_late.lock().unwrap().push(x))
             .sum(|x| *x)
+            .late_to(move |late| too_late.lock().unwrap().push(late.event))
             .on(Executor::simulation(seed))
             .for_each(move |pane| {
                 panes.lock().unwrap().push((pane.window.start().0, pane.value, pane.timing));
@@ -131,8 +131,8 @@ fn what_a_source_has_seen_counts_although_it_became_idle() {
             .idle_after(SECOND)
             .key_by(|_| ())
             .window(Window::fixed(SECOND))
-            .late_to(move |x| too_late.lock().unwrap().push(x))
             .sum(|x| *x)
+            .late_to(move |late| too_late.lock().unwrap().push(late.event))
             .on(Executor::simulation(seed))
             .for_each(move |pane| panes.lock().unwrap().push(pane.value))
             .unwrap();

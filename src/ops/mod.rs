@@ -66,6 +66,6 @@ pub use reduce_and_emit::EmittingReduction;
 pub use retry::Retry;
 pub use through::ProducerConsumer;
 pub use timed::{
-    BoxTimedFlow, Stamped, TimedFlow, TimedPartitions, TimedReduction, Watermarking, Watermarks,
-    Windowed,
+    BoxTimedFlow, LateEvent, LateSide, Stamped, TimedFlow, TimedPartitions, TimedReduction,
+    Watermarking, Watermarks, Windowed,
 };

@@ -129,6 +129,9 @@ impl fmt::Display for Plan {
     }
 }
 
+/// The stage that an edge comes from, as long as it is not known.
+const UNKNOWN: usize = usize::MAX;
+
 /// Collects a plan while the typed tree is walked from its terminals upwards.
 #[derive(Debug)]
 pub struct Outline {
@@ -141,6 +144,17 @@ pub struct Outline {
     /// Whether all branches of what branches will be seen: the outline is of a whole run.
     whole: bool,
     branchings: Vec<Branching>,
+    sides: Vec<Side>,
+}
+
+/// A stage that sends to another one beside what it sends on.
+#[derive(Debug)]
+struct Side {
+    id: usize,
+    /// The stage, once it was described.
+    from: Option<usize>,
+    /// The number of the edge, once the other one was.
+    edge: Option<usize>,
 }
 
 /// A flow that several flows come from, as far as it was seen.
@@ -171,6 +185,7 @@ impl Outline {
             current: 0,
             whole,
             branchings: Vec::new(),
+            sides: Vec::new(),
         }
     }
 
@@ -284,9 +299,39 @@ impl Outline {
         }
     }
 
-    /// The branchings that were seen.
+    fn side(&mut self, id: usize) -> &mut Side {
+        let known = self.sides.iter().position(|side| side.id == id);
+        let at = known.unwrap_or_else(|| {
+            self.sides.push(Side { id, from: None, edge: None });
+            self.sides.len() - 1
+        });
+        &mut self.sides[at]
+    }
+
+    /// The stage that was opened last is the one that `id` is a side of.
+    pub(crate) fn has_side(&mut self, id: usize) {
+        let from = self.current;
+        let side = self.side(id);
+        side.from = Some(from);
+        if let Some(edge) = side.edge {
+            self.edges[edge].from = from;
+        }
+    }
+
+    /// The stage that was opened last gets its events from the stage that `id` is a side of, which
+    /// may be described later, or not at all.
+    pub(crate) fn side_of(&mut self, id: usize, routing: &'static str, options: EdgeOptions) {
+        let edge = self.edges.len();
+        let side = self.side(id);
+        side.edge = Some(edge);
+        let from = side.from.unwrap_or(UNKNOWN);
+        self.edge(from, self.current, routing, options);
+    }
+
+    /// The branchings that were seen, and the sides.
     pub(crate) fn branchings(&self) -> impl Iterator<Item = usize> {
-        self.branchings.iter().map(|branching| branching.id)
+        let branchings = self.branchings.iter().map(|branching| branching.id);
+        branchings.chain(self.sides.iter().map(|side| side.id))
     }
 
     /// The stage that was opened last is a source's, which begins with this operator.
@@ -321,6 +366,7 @@ impl Outline {
 
     /// The plan, sources first, and in which order its stages were opened.
     pub(crate) fn finish(mut self) -> (Plan, Vec<usize>) {
+        self.edges.retain(|edge| edge.from != UNKNOWN);
         let order = self.sources_first();
         let mut place = vec![0; order.len()];
         order.iter().enumerate().for_each(|(at, opened)| place[*opened] = at);

@@ -16,6 +16,7 @@ pub(crate) struct StageCounters {
     pub(crate) dropped: AtomicU64,
     pub(crate) held: AtomicU64,
     pub(crate) retried: AtomicU64,
+    pub(crate) late_for_window: AtomicU64,
 }
 
 impl StageCounters {

@@ -12,6 +12,7 @@ pub struct Tally {
     pub(crate) diverted: u64,
     pub(crate) dropped: u64,
     pub(crate) retried: u64,
+    pub(crate) late_for_window: u64,
     /// How many events are held now, and how many were when it was said last.
     pub(crate) held: u64,
     held_said: u64,
@@ -20,7 +21,16 @@ pub struct Tally {
 impl Tally {
     pub(crate) fn new(place: &Place) -> Self {
         let stage = Arc::clone(&place.stage);
-        Tally { stage, skipped: 0, diverted: 0, dropped: 0, retried: 0, held: 0, held_said: 0 }
+        Tally {
+            stage,
+            skipped: 0,
+            diverted: 0,
+            dropped: 0,
+            retried: 0,
+            late_for_window: 0,
+            held: 0,
+            held_said: 0,
+        }
     }
 
     /// Adds what was counted since to the stage's counters. Nothing is written where nothing was.
@@ -30,6 +40,7 @@ impl Tally {
         add(&counters.diverted, &mut self.diverted);
         add(&counters.dropped, &mut self.dropped);
         add(&counters.retried, &mut self.retried);
+        add(&counters.late_for_window, &mut self.late_for_window);
         // The difference may be negative: adding it wraps to the right sum.
         add(&counters.held, &mut self.held.wrapping_sub(self.held_said));
         self.held_said = self.held;

@@ -38,6 +38,11 @@ impl Coalescer {
         Coalescer { inputs, forwarded: Timestamp::MIN, idle: false }
     }
 
+    /// The watermark of all.
+    pub(crate) fn watermark(&self) -> Timestamp {
+        self.forwarded
+    }
+
     /// Whether all inputs are idle or have ended.
     pub(crate) fn is_idle(&self) -> bool {
         self.idle

@@ -169,6 +169,9 @@ macro_rules! with_kind {
 
 /// Runs a case through every machine that can.
 fn run(case: &Case) {
+    if !case.by_clock {
+        with_machine!(case, chosen(case), merging_machine, MergingWindowing);
+    }
     match case.window {
         cases::Window::Global => with_kind!(case, Window::global(), machine, Windowing),
         cases::Window::Fixed { size, offset } => {
@@ -189,6 +192,24 @@ fn run(case: &Case) {
         cases::Window::Count { size, every } => {
             let kind = Window::sliding_count(size as u32, every as u32);
             with_machine!(case, kind, machine, Windowing);
+        }
+    }
+}
+
+/// The windows of a case, chosen at run time.
+fn chosen(case: &Case) -> AnyWindow {
+    match case.window {
+        cases::Window::Global => Window::global().into(),
+        cases::Window::Fixed { size, offset } => {
+            Window::fixed(millis(size)).offset(millis(offset)).into()
+        }
+        cases::Window::Sliding { size, every, offset } => {
+            Window::sliding(millis(size), millis(every)).offset(millis(offset)).into()
+        }
+        cases::Window::Session { gap } => Window::session(millis(gap)).into(),
+        cases::Window::Count { size, every } if size == every => Window::count(size as u32).into(),
+        cases::Window::Count { size, every } => {
+            Window::sliding_count(size as u32, every as u32).into()
         }
     }
 }

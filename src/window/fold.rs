@@ -93,6 +93,22 @@ pub trait Mode<F: Folding>: Send + Sync + 'static {
     }
 }
 
+/// What a mode says about the panes of one window, whatever they are folded from.
+pub trait Relation: 'static {
+    /// Whether a pane stands in for those before it.
+    const REPLACES: bool;
+}
+
+macro_rules! relations {
+    ($($mode:ident: $replaces:literal),+) => {$(
+        impl Relation for $mode {
+            const REPLACES: bool = $replaces;
+        }
+    )+};
+}
+
+relations!(Once: false, Accumulating: true, Discarding: false, Retracting: true);
+
 /// Windows that fire once, when they close: the mode of windows that have been given none.
 ///
 /// It is right for triggers that fire at the watermark alone, without allowed lateness; any other

@@ -10,7 +10,8 @@ use super::aligned::Aligned;
 use super::counted::Counted;
 use super::fold::{Folding, Merge, Mode};
 use super::kind::{
-    Assigned, ByClock, Count, Fixed, Global, Parted, Session, Sliding, SlidingCount, WindowKind,
+    Assigned, ByClock, Count, Fixed, Global, OfPanes, Parted, Session, Sliding, SlidingCount,
+    WindowKind,
 };
 use super::rules::Counters;
 use super::sessions::Sessions;
@@ -136,6 +137,7 @@ aligned!(
     [] Global,
     [] Fixed,
     [] Sliding,
+    [] OfPanes,
     [A] Assigned<A>,
     [] ByClock<Global>,
     [] ByClock<Fixed>,
@@ -184,12 +186,14 @@ macro_rules! merging_as_plain {
 merging_as_plain!(
     [] Count,
     [] SlidingCount,
+    [] OfPanes,
     [A] Assigned<A>,
     [] ByClock<Global>,
     [] ByClock<Fixed>,
     [] ByClock<Sliding>,
 );
 
+/// How a machine takes parts that is always of the kind's own type.
 macro_rules! parts {
     () => {
         fn part_of(&self, at: Timestamp) -> Option<Span> {

@@ -11,10 +11,12 @@
 //! | `rules.rs` | one window of one key: fold, count, fire |
 //! | `timers.rs` | what the clock or the watermark is to fire |
 //! | `machine.rs` | what a machine is told and gives, and which kind has which |
+//! | `one_of.rs` | machines that are one of several |
 //! | `aligned/` | windows that never change: by window, then by key |
-//! | `sliced.rs`, `sliding.rs` | sliding windows in shared slices: by key, then by slice; where these will do |
+//! | `sliced.rs` | sliding windows in shared slices: by key, then by slice |
 //! | `sessions/` | windows that merge: by key, then by time |
 //! | `counted.rs` | windows of a number of events, by key |
+//! | `sorted.rs` | machines around others: panes by key, events by time |
 //!
 //! **What holds in all machines**, with `w` the watermark (exclusive: nothing below it is expected),
 //! `end` a window's end and `l` the allowed lateness:
@@ -34,11 +36,12 @@ mod counted;
 mod fold;
 mod kind;
 mod machine;
+mod one_of;
 mod pane;
 mod rules;
 mod sessions;
 mod sliced;
-mod sliding;
+mod sorted;
 mod span;
 mod timers;
 mod trigger;
@@ -55,16 +58,16 @@ mod properties_tests;
 use {aligned::Aligned, kind::Parted, machine::TakeParts, sliced::Sliced};
 
 pub(crate) use fold::{
-    Accumulating, Discarding, Fired, Fold, Folding, Merge, Mode, Once, Retracting,
+    Accumulating, Discarding, Fired, Fold, Folding, Merge, Mode, Once, Relation, Retracting,
 };
-pub use kind::Assign;
 pub use kind::{
-    Assigned, Assigner, ByClock, Count, Fixed, Global, Session, Sliding, SlidingCount, Window,
-    WindowKind,
+    AnyWindow, Assign, Assigned, Assigner, ByClock, Count, Fixed, Global, OfPanes, Session,
+    Sliding, SlidingCount, Window, WindowKind,
 };
 pub(crate) use machine::{Machine, MergingWindowing, Take, Windowing};
 pub use pane::{Pane, Timing};
 pub(crate) use rules::{Counters, Head, needs_mode};
+pub(crate) use sorted::{SortedEvents, SortedPanes};
 pub use span::Span;
 pub(crate) use trigger::OnTime;
 pub use trigger::{

@@ -53,8 +53,10 @@ pub struct Pane<K, V> {
 }
 
 impl<K, V> Pane<K, V> {
-    /// The pane's own timestamp: the last one of its window, so that windows of the same size put it
-    /// into the same window again.
+    /// The last timestamp of its window. It is the time of the pane as an event of the windows behind,
+    /// so that windows of the same size put it into the same window again. (A pane of a number of events
+    /// has the latest time of an event instead, and no pane that is not of event time an earlier time
+    /// than the watermark.)
     ///
     /// ```
     /// # fn f(pane: &flow::Pane<(), u64>) {

@@ -39,7 +39,7 @@ impl Counters {
     /// Counts events that go into `folded` windows and are late for `missed` others; whether there is
     /// anything more to do with them than to hand them back.
     #[inline]
-    pub(super) fn count(&mut self, events: u64, folded: u64, missed: u64) -> bool {
+    pub(crate) fn count(&mut self, events: u64, folded: u64, missed: u64) -> bool {
         self.events += events;
         self.assigned += events * (folded + missed);
         self.folded += events * folded;

@@ -1,6 +1,6 @@
 //! Which events come into a flow of event time: all, or those that are not too far ahead of the clock.
 
-use super::late::Late;
+use super::rejected::Reject;
 use crate::runtime::Place;
 use crate::runtime::tally::Tally;
 use crate::runtime::task::TaskRef;
@@ -82,7 +82,7 @@ impl Gate {
     }
 }
 
-impl<T, L: Late<T>> Admission<T> for MaxAhead<L> {
+impl<T, L: Reject<T>> Admission<T> for MaxAhead<L> {
     type Gate = Gate;
 
     fn open(&self, place: &Place) -> Gate {

@@ -334,4 +334,9 @@ impl Clocks {
         let idle = self.all.is_idle();
         Change { watermark: moved, idle: (idle != was_idle).then_some(idle) }
     }
+
+    /// The watermark of all.
+    pub(super) fn watermark(&self) -> Timestamp {
+        self.all.watermark()
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Stamped;
 use super::exchange::{Clocks, Moment, ToKey};
-use super::late::Late;
+use super::late::{Given, LateEvent};
 use super::open::Open;
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
@@ -19,10 +19,15 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+/// What windows give.
+pub(super) type GivenOf<X, T, V> =
+    Given<Stamped<Pane<<X as KeyOf<T>>::Out, V>>, <X as KeyOf<T>>::Out, T>;
+
 /// Windows as the plan holds them.
-pub(super) struct Windows<X, O, D, T, L> {
+pub(super) struct Windows<X, O, D, T> {
     pub(super) open: Arc<O>,
-    pub(super) late: L,
+    /// Whether late events go anywhere.
+    pub(super) diverts: bool,
     pub(super) sides: usize,
     pub(super) site: Site,
     /// The instances that listen for signals, where a trigger does.
@@ -30,21 +35,23 @@ pub(super) struct Windows<X, O, D, T, L> {
     pub(super) types: PhantomData<fn(X, T) -> D>,
 }
 
-impl<X, T, O, D, L> Spec for Windows<X, O, D, T, L>
+impl<X, T, O, D> Spec for Windows<X, O, D, T>
 where
     T: Send,
     X: KeyOf<T>,
     O: Open<X, T, D>,
-    L: Late<T>,
 {
-    type Operator = WindowsInstance<X, O, D, T, L>;
+    type Operator = WindowsInstance<X, O, D, T>;
 
     fn start(&self, place: &Place) -> Self::Operator {
         WindowsInstance {
             machine: self.open.open(place),
-            late: self.late.clone(),
+            diverts: self.diverts,
             tally: Tally::new(place),
+            missed: 0,
             clocks: Clocks::new(self.sides),
+            by_number: self.open.by_number(),
+            latest: Timestamp::MIN,
             ready: None,
             passing: None,
             idles: false,
@@ -61,12 +68,17 @@ where
 }
 
 /// The windows of one partition, with the pane that there was no room for and what came since.
-pub(super) struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
+pub(super) struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T> {
     machine: O::Machine,
-    late: L,
+    diverts: bool,
     tally: Tally,
+    /// How often an event was too late for a window, when it was said last.
+    missed: u64,
     /// The watermarks of all inputs.
     clocks: Clocks,
+    /// Whether windows are of a number of events; then the latest time of one.
+    by_number: bool,
+    latest: Timestamp,
     ready: Option<Pane<X::Stored, O::Out>>,
     /// A watermark whose panes are being given: it goes on behind them.
     passing: Option<Timestamp>,
@@ -88,12 +100,12 @@ pub(super) struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> {
 /// Nanoseconds in a tick of processing time.
 const TICK: u64 = 1_000_000;
 
-impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T, L> {
+impl<X: KeyOf<T>, O: Open<X, T, D>, D, T> WindowsInstance<X, O, D, T> {
     /// Handles what came. Nothing may be held.
     #[inline(always)]
     fn handle<K>(&mut self, moment: ToKey<X::Stored, T, O::Part>, next: &mut K)
     where
-        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+        K: Push<GivenOf<X, T, O::Out>>,
     {
         if O::CLOCKED && self.read_clock() {
             self.give(next);
@@ -103,10 +115,13 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
         }
         match moment {
             Moment::Event(at, (hash, key, event)) => {
+                if self.by_number {
+                    self.latest = self.latest.max(at);
+                }
                 let machine = &mut self.machine;
                 let late = guarded(&self.site, || O::event(machine, hash, key, at, event));
-                if let Some(late) = late {
-                    self.late.take(late, &mut self.tally);
+                if let Some((key, event)) = late {
+                    self.give_late(key, at, event, next);
                 }
             }
             Moment::Part(part, partial) => {
@@ -126,6 +141,41 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
             }
         }
         self.give(next);
+    }
+
+    /// Gives an event that came too late. There is room for it: there was for what it came with.
+    #[cold]
+    fn give_late<K>(&mut self, key: X::Stored, at: Timestamp, event: T, next: &mut K)
+    where
+        K: Push<GivenOf<X, T, O::Out>>,
+    {
+        if self.diverts {
+            self.tally.diverted += 1;
+            let (key, watermark) = (X::out(key), self.machine.passed());
+            let late = LateEvent { key, at, event, watermark };
+            next.push(Given::Late(late));
+        } else {
+            self.tally.dropped += 1;
+        }
+    }
+
+    /// The time of a pane: the last one of its window, where that is a time of events; where it is not,
+    /// one that is not late.
+    fn time(&self, pane: &Pane<X::Stored, O::Out>) -> Timestamp {
+        if self.by_number {
+            self.latest.max(self.clocks.watermark())
+        } else if O::BY_CLOCK {
+            pane.timestamp().max(self.clocks.watermark())
+        } else {
+            pane.timestamp()
+        }
+    }
+
+    /// Says what was counted.
+    fn publish(&mut self) {
+        let missed = self.machine.counters().late_for_window;
+        self.tally.late_for_window += missed - std::mem::replace(&mut self.missed, missed);
+        self.tally.publish();
     }
 
     /// Tells the windows what time it is. True: it is later than before.
@@ -160,7 +210,7 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
     /// Fires what signals have come for, while there is room.
     fn hear<K>(&mut self, next: &mut K)
     where
-        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+        K: Push<GivenOf<X, T, O::Out>>,
     {
         if O::CLOCKED && self.ready.is_none() {
             self.read_clock();
@@ -178,7 +228,7 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
     #[inline(always)]
     fn give<K>(&mut self, next: &mut K)
     where
-        K: Push<Stamped<Pane<X::Out, O::Out>>>,
+        K: Push<GivenOf<X, T, O::Out>>,
     {
         while self.ready.is_some() || self.machine.pending() {
             let machine = &mut self.machine;
@@ -194,15 +244,18 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
                 self.ready = Some(pane);
                 return;
             }
-            let at = pane.timestamp();
+            let at = self.time(&pane);
             let Pane { key, window, value, timing, index, last, retraction, replaces, trigger } =
                 pane;
             let key = X::out(key);
             let value =
                 Pane { key, window, value, timing, index, last, retraction, replaces, trigger };
-            next.push(Stamped { at, value });
+            next.push(Given::Pane(Stamped { at, value }));
         }
-        if let Some(passed) = self.passing.take() {
+        // What is given at the end comes before the last watermark.
+        if let Some(passed) = self.passing.take()
+            && (passed < Timestamp::MAX || self.ended)
+        {
             next.mark(Mark::Watermark(passed));
         }
         if self.idles {
@@ -212,15 +265,14 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L: Late<T>> WindowsInstance<X, O, D, T
     }
 }
 
-impl<X, T, O, D, L> Operator for WindowsInstance<X, O, D, T, L>
+impl<X, T, O, D> Operator for WindowsInstance<X, O, D, T>
 where
     T: Send,
     X: KeyOf<T>,
     O: Open<X, T, D>,
-    L: Late<T>,
 {
     type In = ToKey<X::Stored, T, O::Part>;
-    type Out = Stamped<Pane<X::Out, O::Out>>;
+    type Out = GivenOf<X, T, O::Out>;
 
     #[inline(always)]
     fn push<K: Push<Self::Out>>(&mut self, moment: Self::In, next: &mut K) {
@@ -247,7 +299,7 @@ where
     }
 
     fn flush<K: Push<Self::Out>>(&mut self, next: &mut K) {
-        self.tally.publish();
+        self.publish();
         if self.ready.is_some() {
             return;
         }
@@ -266,6 +318,7 @@ where
     }
 
     fn end<K: Push<Self::Out>>(&mut self, finish: Finish, next: &mut K) -> bool {
+        self.publish();
         if finish == Finish::Stopped || next.closed() {
             return true;
         }
@@ -279,7 +332,7 @@ where
     }
 }
 
-impl<X: KeyOf<T>, O: Open<X, T, D>, D, T, L> fmt::Debug for WindowsInstance<X, O, D, T, L> {
+impl<X: KeyOf<T>, O: Open<X, T, D>, D, T> fmt::Debug for WindowsInstance<X, O, D, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Windows")
     }

@@ -7,7 +7,7 @@
 use super::carry::Carry;
 use super::closing::Closing;
 use super::inputs::{EitherKey, Two, Value};
-use super::open::{ByValue, Open, OpenPlain, Opening};
+use super::open::{ByValue, Open, OpenMerging, Opening};
 use super::window::Windowed;
 use super::windows::KeyedWindows;
 use super::{Stamped, Timed, TimedFlow};
@@ -16,7 +16,7 @@ use crate::ops::Node;
 use crate::ops::flat_map::FlatMap;
 use crate::ops::keyed::{Full, Inner, KeyOf, Keyed, Left, Right, Shape};
 use crate::ops::node::Then;
-use crate::window::{Fired, Fold, Folding, Head, Mode, Once, Pane, Triggering, WindowKind};
+use crate::window::{Fired, Fold, Folding, Head, Merge, Mode, Once, Pane, Triggering, WindowKind};
 use itertools::Either;
 use std::fmt;
 use std::marker::PhantomData;
@@ -24,9 +24,9 @@ use std::ops::Range;
 
 /// What a join in windows finds, before it has its shape.
 type Joined<N, X, M, Y, W, R> =
-    KeyedWindows<Two<N, X, M, Y>, OpenJoin<W, Value<N>, Value<M>, R>, ByValue, ()>;
+    KeyedWindows<Two<N, X, M, Y>, OpenJoin<W, Value<N>, Value<M>, R>, ByValue>;
 /// Opens the windows of a join.
-type OpenJoin<W, L, R, G> = OpenPlain<W, Lists<L, R>, Closing<G>, Pairing>;
+type OpenJoin<W, L, R, G> = OpenMerging<W, Lists<L, R>, Closing<G>, Pairing>;
 /// The rows of a pane.
 type PaneRows<K, L, R, Z> =
     FlatMap<fn(Pane<K, Found<L, R>>) -> Rows<K, L, R, Z>, Pane<K, Found<L, R>>, Rows<K, L, R, Z>>;
@@ -40,7 +40,7 @@ type WindowJoin<N, X, M, Y, W, R, Z> = TimedFlow<
 
 macro_rules! joins {
     ($($(#[$doc:meta])* $join:ident: $shape:ident),+ $(,)?) => {
-        impl<N, A, X, W, R> Windowed<N, X, W, R, Once, ()>
+        impl<N, A, X, W, R> Windowed<N, X, W, R, Once>
         where
             N: Node<Item = Stamped<A>>,
             A: Clone + Send,
@@ -76,10 +76,12 @@ joins! {
     /// window as its time.
     ///
     /// Pairs come when the window fires, each once (in windows that overlap once per window). Which
-    /// events are late is judged by the least watermark of both sides; they are dropped and counted.
+    /// events are late is judged by the least watermark of both sides; they are dropped and counted,
+    /// unless [`late_to`](TimedFlow::late_to) or [`split_late`](TimedFlow::split_late) follows.
     /// Both sides are held until their window closes, and cloned for every pair. An early
     /// [`trigger`](Self::trigger), or [`allowed_lateness`](Self::allowed_lateness), needs no mode:
-    /// every firing gives the pairs that are new. Sessions cannot be joined in.
+    /// every firing gives the pairs that are new. In a session are the events of both flows, as long
+    /// as there is no gap between any two of them; where two sessions become one, so do their rows.
     ///
     /// ```
     /// use flow::{Flow, Timestamp, Window};
@@ -147,7 +149,7 @@ joins! {
     full_join: Full,
 }
 
-impl<N, A, X, W, G> Windowed<N, X, W, G, Once, ()>
+impl<N, A, X, W, G> Windowed<N, X, W, G, Once>
 where
     N: Node<Item = Stamped<A>>,
     A: Clone + Send,
@@ -171,8 +173,8 @@ where
         // What has no match is known only when the window closes.
         let trigger = Closing { trigger, always: Z::LEFTS || Z::RIGHTS };
         let (fold, in_parts, mode) = (Lists(PhantomData), false, PhantomData);
-        let open = OpenPlain(Opening { window, fold, trigger, lateness, in_parts, mode });
-        let joined = Two::before(keyed, right, |two| KeyedWindows::new(two, open, (), site));
+        let open = OpenMerging(Opening { window, fold, trigger, lateness, in_parts, mode });
+        let joined = Two::before(keyed, right, |two| KeyedWindows::new(two, open, site));
         let rows: fn(Pane<X::Out, Found<A, B>>) -> Rows<X::Out, A, B, Z> = Rows::of;
         joined.carry(site, FlatMap::new(site, rows))
     }
@@ -193,29 +195,43 @@ impl<L, R> fmt::Debug for Lists<L, R> {
     }
 }
 
-/// The events of one key and window, and how many of them are paired with each other.
+/// The events of one key and window.
 #[derive(Clone, Debug)]
 pub struct Sides<L, R> {
     left: Vec<L>,
     right: Vec<R>,
-    paired: (usize, usize),
+    given: Given,
 }
+
+/// Which pairs have been given: those of the lefts and rights of each of these parts, which have
+/// nothing in common and are in order. There is more than one where several sessions have become one.
+type Given = Vec<(Range<usize>, Range<usize>)>;
 
 impl<L: Send, R: Send> Folding for Lists<L, R> {
     type Acc = Sides<L, R>;
     type Out = Found<L, R>;
 
     fn finish(&self, acc: Sides<L, R>) -> Found<L, R> {
-        let Sides { left, right, paired: (lefts, rights) } = acc;
-        let old = (lefts, rights);
-        Found { left, right, old }
+        let Sides { left, right, given } = acc;
+        Found { left, right, given }
+    }
+}
+
+impl<L: Send, R: Send> Merge for Lists<L, R> {
+    fn merge(&self, into: &mut Sides<L, R>, from: Sides<L, R>) {
+        let (lefts, rights) = (into.left.len(), into.right.len());
+        let by = |range: Range<usize>, by: usize| range.start + by..range.end + by;
+        let given = from.given.into_iter();
+        into.given.extend(given.map(|(left, right)| (by(left, lefts), by(right, rights))));
+        into.left.extend(from.left);
+        into.right.extend(from.right);
     }
 }
 
 impl<L: Send, R: Send> Fold<Either<L, R>> for Lists<L, R> {
     #[inline]
     fn first(&self, event: Either<L, R>) -> Sides<L, R> {
-        let mut sides = Sides { left: Vec::new(), right: Vec::new(), paired: (0, 0) };
+        let mut sides = Sides { left: Vec::new(), right: Vec::new(), given: Vec::new() };
         self.add(&mut sides, event);
         sides
     }
@@ -250,28 +266,30 @@ impl<L: Clone + Send, R: Clone + Send> Mode<Lists<L, R>> for Pairing {
         *held = acc;
     }
 
-    fn merge(_fold: &Lists<L, R>, into: &mut Sides<L, R>, from: Sides<L, R>) {
-        into.left.extend(from.left);
-        into.right.extend(from.right);
+    fn merge(fold: &Lists<L, R>, into: &mut Sides<L, R>, from: Sides<L, R>) {
+        fold.merge(into, from);
     }
 
     fn fire(_: &Lists<L, R>, held: &mut Sides<L, R>, _: &Head, _: u32) -> Fired<Found<L, R>> {
-        let (lefts, rights) = held.paired;
-        held.paired = (held.left.len(), held.right.len());
-        let found =
-            if held.left.is_empty() || held.right.is_empty() || held.paired == (lefts, rights) {
-                None
-            } else if held.paired.0 == lefts {
-                // Only right events are new: the old ones need not be copied.
-                let (left, right) = (held.left.clone(), held.right[rights..].to_vec());
-                Some(Found { left, right, old: (lefts, 0) })
-            } else if held.paired.1 == rights {
-                let (left, right) = (held.left[lefts..].to_vec(), held.right.clone());
-                Some(Found { left, right, old: (0, rights) })
-            } else {
-                let (left, right) = (held.left.clone(), held.right.clone());
-                Some(Found { left, right, old: (lefts, rights) })
-            };
+        let Sides { left, right, given } = held;
+        if left.is_empty() || right.is_empty() {
+            return Fired { retract: None, insert: None };
+        }
+        let all = vec![(0..left.len(), 0..right.len())];
+        let given = std::mem::replace(given, all.clone());
+        let found = match &given[..] {
+            _ if given == all => None,
+            // Where events of one side only are new, the old ones of the other need not be copied.
+            [(lefts, rights)] if *lefts == (0..left.len()) && rights.start == 0 => {
+                let right = right[rights.end..].to_vec();
+                Some(Found { left: left.clone(), right, given: Vec::new() })
+            }
+            [(lefts, rights)] if *rights == (0..right.len()) && lefts.start == 0 => {
+                let left = left[lefts.end..].to_vec();
+                Some(Found { left, right: right.clone(), given: Vec::new() })
+            }
+            _ => Some(Found { left: left.clone(), right: right.clone(), given }),
+        };
         Fired { retract: None, insert: found }
     }
 
@@ -280,21 +298,21 @@ impl<L: Clone + Send, R: Clone + Send> Mode<Lists<L, R>> for Pairing {
     }
 }
 
-/// What a window has found: all pairs of both lists, without those of the first `old` of each. Where
-/// one list is empty, the other has no match.
+/// What a window has found: all pairs of both lists, without those that have been given. Where one
+/// list is empty, the other has no match.
 #[derive(Debug)]
 pub struct Found<L, R> {
     left: Vec<L>,
     right: Vec<R>,
-    old: (usize, usize),
+    given: Given,
 }
 
 /// The rows of what was found, made one by one.
 pub struct Rows<K, L, R, Z> {
     key: K,
     found: Found<L, R>,
-    at: usize,
-    rights: Range<usize>,
+    /// The left event at hand, and the next right one.
+    at: (usize, usize),
     shape: PhantomData<fn() -> Z>,
 }
 
@@ -307,16 +325,27 @@ impl<K, L, R, Z> fmt::Debug for Rows<K, L, R, Z> {
 impl<K, L, R, Z> Rows<K, L, R, Z> {
     fn of(pane: Pane<K, Found<L, R>>) -> Self {
         let Pane { key, value: found, .. } = pane;
-        let mut rows = Rows { key, found, at: 0, rights: 0..0, shape: PhantomData };
-        rows.rights = rows.new_rights();
-        rows
+        Rows { key, found, at: (0, 0), shape: PhantomData }
     }
 
-    /// The right events that the left one at hand has not been paired with.
-    fn new_rights(&self) -> Range<usize> {
-        let Found { right, old: (lefts, rights), .. } = &self.found;
-        let from = if self.at < *lefts { *rights } else { 0 };
-        from..right.len()
+    /// Where the next pair is that has not been given.
+    fn next_pair(&mut self) -> Option<(usize, usize)> {
+        let Found { left, right, given } = &self.found;
+        while self.at.0 < left.len() {
+            let (left, nth) = self.at;
+            let part = given.partition_point(|(lefts, _)| lefts.end <= left);
+            let old = given.get(part).filter(|(lefts, _)| lefts.contains(&left));
+            let nth = match old {
+                Some((_, rights)) if rights.contains(&nth) => rights.end,
+                _ => nth,
+            };
+            if nth < right.len() {
+                self.at.1 = nth + 1;
+                return Some((left, nth));
+            }
+            self.at = (left + 1, 0);
+        }
+        None
     }
 }
 
@@ -324,24 +353,19 @@ impl<K: Clone, L: Clone, R: Clone, Z: Shape<K, L, R>> Iterator for Rows<K, L, R,
     type Item = Z::Out;
 
     fn next(&mut self) -> Option<Z::Out> {
+        let alone = self.at.0;
         if self.found.left.is_empty() {
-            let right = self.found.right.get(self.at)?;
-            self.at += 1;
+            let right = self.found.right.get(alone)?;
+            self.at.0 += 1;
             return Z::right(self.key.clone(), right.clone());
         }
         if self.found.right.is_empty() {
-            let left = self.found.left.get(self.at)?;
-            self.at += 1;
+            let left = self.found.left.get(alone)?;
+            self.at.0 += 1;
             return Z::left(self.key.clone(), left.clone());
         }
-        loop {
-            let left = self.found.left.get(self.at)?;
-            if let Some(nth) = self.rights.next() {
-                let right = self.found.right[nth].clone();
-                return Some(Z::pair(self.key.clone(), left.clone(), right));
-            }
-            self.at += 1;
-            self.rights = self.new_rights();
-        }
+        let (left, right) = self.next_pair()?;
+        let (left, right) = (self.found.left[left].clone(), self.found.right[right].clone());
+        Some(Z::pair(self.key.clone(), left, right))
     }
 }

@@ -57,6 +57,13 @@ pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
 
     /// Whether it matters what time it is when an event comes.
     const CLOCKED: bool;
+    /// Whether windows span what the clock says.
+    const BY_CLOCK: bool = false;
+
+    /// Whether windows span numbers of events.
+    fn by_number(&self) -> bool {
+        false
+    }
 
     /// Opens those of the instance at `place`.
     fn open(&self, place: &Place) -> Self::Machine;
@@ -66,14 +73,14 @@ pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
         Vec::new()
     }
 
-    /// Gives them an event; gives it back where all its windows are closed.
+    /// Gives them an event; gives it back, with its key, where all its windows are closed.
     fn event(
         windows: &mut Self::Machine,
         hash: u64,
         key: X::Stored,
         at: Timestamp,
         event: T,
-    ) -> Option<T>;
+    ) -> Option<(X::Stored, T)>;
 
     /// To which multiples a watermark may be rounded down; 0 if it is not known.
     fn granularity(&self) -> i64;
@@ -105,6 +112,38 @@ pub struct ByRef;
 #[derive(Debug)]
 pub struct ByValue;
 
+/// Events that are folded by value travel one by one.
+macro_rules! one_by_one {
+    ($X:ident, $T:ident, $W:ident) => {
+        #[inline(always)]
+        fn event(
+            windows: &mut $W::Machine,
+            hash: u64,
+            key: $X::Stored,
+            at: Timestamp,
+            event: $T,
+        ) -> Option<($X::Stored, $T)> {
+            windows.event(hash, key, at, event).err()
+        }
+
+        fn granularity(&self) -> i64 {
+            self.0.window.granularity(self.0.lateness)
+        }
+
+        fn part(&self, _at: Timestamp) -> Option<Span> {
+            None
+        }
+
+        fn first(&self, _event: &$T) {}
+
+        fn add(&self, _acc: &mut (), _event: &$T) {}
+
+        fn take_part(_: &mut $W::Machine, _: Span, _: (u64, $X::Stored, (u32, ()))) -> bool {
+            false
+        }
+    };
+}
+
 impl<X, T, W, F, R, M> Open<X, T, ByRef> for OpenMerging<W, F, R, M>
 where
     X: KeyOf<T>,
@@ -118,6 +157,11 @@ where
     type Machine = W::Machine;
     type Part = F::Acc;
     const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+    const BY_CLOCK: bool = W::BY_CLOCK;
+
+    fn by_number(&self) -> bool {
+        self.0.window.by_number()
+    }
 
     fn open(&self, _place: &Place) -> W::Machine {
         let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
@@ -135,9 +179,9 @@ where
         key: X::Stored,
         at: Timestamp,
         event: T,
-    ) -> Option<T> {
-        let late = windows.event(hash, key, at, &event).is_err();
-        late.then_some(event)
+    ) -> Option<(X::Stored, T)> {
+        let late = windows.event(hash, key, at, &event).err().map(|(key, _)| key);
+        late.map(|key| (key, event))
     }
 
     fn granularity(&self) -> i64 {
@@ -168,6 +212,37 @@ where
     }
 }
 
+impl<X, T, W, F, R, M> Open<X, T, ByValue> for OpenMerging<W, F, R, M>
+where
+    X: KeyOf<T>,
+    F: Merge + Clone,
+    R: Triggering + Clone,
+    M: Mode<F>,
+    W: MergingWindowing<X::Stored, F, R, M> + Clone,
+    W::Machine: Take<X::Stored, F::Out, T, T>,
+{
+    type Out = F::Out;
+    type Machine = W::Machine;
+    type Part = ();
+    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+    const BY_CLOCK: bool = W::BY_CLOCK;
+
+    fn by_number(&self) -> bool {
+        self.0.window.by_number()
+    }
+
+    fn open(&self, _place: &Place) -> W::Machine {
+        let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
+        window.merging_machine(fold, trigger, lateness)
+    }
+
+    fn signals(&self) -> Vec<&'static str> {
+        self.0.signals()
+    }
+
+    one_by_one!(X, T, W);
+}
+
 impl<X, T, W, F, R, M> Open<X, T, ByValue> for OpenPlain<W, F, R, M>
 where
     X: KeyOf<T>,
@@ -181,6 +256,11 @@ where
     type Machine = W::Machine;
     type Part = ();
     const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+    const BY_CLOCK: bool = W::BY_CLOCK;
+
+    fn by_number(&self) -> bool {
+        self.0.window.by_number()
+    }
 
     fn open(&self, _place: &Place) -> W::Machine {
         let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
@@ -191,30 +271,5 @@ where
         self.0.signals()
     }
 
-    #[inline(always)]
-    fn event(
-        windows: &mut W::Machine,
-        hash: u64,
-        key: X::Stored,
-        at: Timestamp,
-        event: T,
-    ) -> Option<T> {
-        windows.event(hash, key, at, event).err().map(|(_, event)| event)
-    }
-
-    fn granularity(&self) -> i64 {
-        self.0.window.granularity(self.0.lateness)
-    }
-
-    fn part(&self, _at: Timestamp) -> Option<Span> {
-        None
-    }
-
-    fn first(&self, _event: &T) {}
-
-    fn add(&self, _acc: &mut (), _event: &T) {}
-
-    fn take_part(_: &mut W::Machine, _: Span, _: (u64, X::Stored, (u32, ()))) -> bool {
-        false
-    }
+    one_by_one!(X, T, W);
 }

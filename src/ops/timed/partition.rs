@@ -79,7 +79,7 @@ where
 
 /// A flow whose events have times and are to be spread over partitions:
 /// [`window`](TimedPartitions::window) says what is folded together there. How many partitions there
-/// are is set behind the windows, with [`stages`](TimedFlow::stages).
+/// are is set behind `reduce`, with [`stages`](super::TimedReduction::stages).
 #[must_use = "partitions need a `window`, a `reduce`, and then a terminal"]
 pub struct TimedPartitions<N, P> {
     flow: TimedFlow<N>,
@@ -96,8 +96,8 @@ impl<N, P> fmt::Debug for TimedPartitions<N, P> {
 impl<N, P> TimedPartitions<N, P> {
     /// Chooses the windows that the events of a partition are folded in: global, fixed, sliding, of a
     /// number of events, your own, or any of these by the clock. Then as with windows per key:
-    /// [`trigger`](Windowed::trigger), modes, [`allowed_lateness`](Windowed::allowed_lateness),
-    /// [`late_to`](Windowed::late_to), and [`reduce`](Windowed::reduce).
+    /// [`trigger`](Windowed::trigger), modes, [`allowed_lateness`](Windowed::allowed_lateness), and
+    /// [`reduce`](Windowed::reduce).
     #[track_caller]
     pub fn window<W: OverPartitions>(self, window: W) -> Windowed<N, Whole<P>, W> {
         let TimedPartitions { flow, by, site } = self;
@@ -108,7 +108,7 @@ impl<N, P> TimedPartitions<N, P> {
             keyed.flow.run.refuse(site, why);
         }
         let trigger = Trigger::at_watermark();
-        Windowed { keyed, window, trigger, lateness: 0, late: (), site, mode: PhantomData }
+        Windowed { keyed, window, trigger, lateness: 0, site, mode: PhantomData }
     }
 }
 

@@ -3,23 +3,24 @@
 use super::carry::Carry;
 use super::closing::Closing;
 use super::folds::Folded;
+use super::late::{HasLate, IntoSide, Late, LateEvent, LateSide, LateTo, side};
 use super::number::Number;
 use super::open::{OpenPlain, Opening};
 use super::triggered::{ByTrigger, Triggered};
 use super::whole::{OpenWhole, Partitions};
 use super::window::{Windowed, refuse_without_mode};
-use super::{Stamped, TimedFlow};
+use super::{Stamped, Timed, TimedFlow};
 use crate::error::Site;
-use crate::ops::PaneInfo;
 use crate::ops::flat_map::FlatMap;
 use crate::ops::node::{Node, Then};
 use crate::ops::reduce::Emits;
+use crate::ops::{Delivery, Flow, PaneInfo};
 use crate::window::{Folding, Mode, Once, Pane, Triggering, WindowKind, needs_mode};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-impl<N, T, X, W, R, M, L> Windowed<N, X, W, R, M, L>
+impl<N, T, X, W, R, M> Windowed<N, X, W, R, M>
 where
     N: Node<Item = Stamped<T>>,
     T: Send,
@@ -27,8 +28,9 @@ where
 {
     /// Folds the events of each window of a partition into one accumulator, in the order of arrival:
     /// `init()` makes it, `f(&mut acc, event)` folds. What is emitted of it is said next:
-    /// [`emit_state`](TimedReduction::emit_state), [`emit_items`](TimedReduction::emit_items) or
-    /// [`on_trigger`](TimedReduction::on_trigger).
+    /// [`emit_state`](TimedReduction::emit_state), [`emit_items`](TimedReduction::emit_items),
+    /// [`on_trigger`](TimedReduction::on_trigger) or
+    /// [`merge_partitions`](TimedReduction::merge_partitions).
     ///
     /// Windows without events emit nothing, except the global one: at the end of the input every
     /// partition gives its last pane exactly once, also one that saw no event. (A retracting one does
@@ -52,7 +54,7 @@ where
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn reduce<A, I, F>(self, init: I, f: F) -> TimedReduction<N, X, W, I, F, A, R, M, L>
+    pub fn reduce<A, I, F>(self, init: I, f: F) -> TimedReduction<N, X, W, I, F, A, R, M>
     where
         A: Send,
         I: Fn() -> A + Send + Sync,
@@ -61,7 +63,8 @@ where
     {
         let site = Site::here("reduce");
         let closures = Arc::new((init, f));
-        TimedReduction { windowed: self, closures, site, types: PhantomData }
+        let (options, late) = (Flow::of(()), ());
+        TimedReduction { windowed: self, closures, late, options, site, types: PhantomData }
     }
 }
 
@@ -71,9 +74,13 @@ pub trait OfPartitions {}
 /// One accumulator per partition and window. It becomes a flow by saying what is emitted when a
 /// window fires.
 #[must_use = "a reduction needs `emit_items`, `emit_state` or `on_trigger`, and then a terminal"]
-pub struct TimedReduction<N, X, W, I, F, A, R, M, L> {
-    windowed: Windowed<N, X, W, R, M, L>,
+pub struct TimedReduction<N, X, W, I, F, A, R, M, L = ()> {
+    pub(super) windowed: Windowed<N, X, W, R, M>,
     closures: Arc<(I, F)>,
+    /// What becomes of late events.
+    late: L,
+    /// Of the stage of the partitions.
+    pub(super) options: Flow<()>,
     site: Site,
     types: PhantomData<fn() -> A>,
 }
@@ -87,7 +94,7 @@ impl<N, X, W, I, F, A, R, M, L> fmt::Debug for TimedReduction<N, X, W, I, F, A, 
 /// The windows of partitions, opened with a fold.
 type OpenFold<W, G, R, M> = OpenWhole<W, G, Closing<R>, M>;
 /// The same with `reduce`'s closures.
-type OpenFolded<W, I, F, A, R, M> = OpenFold<W, Folded<I, F, A>, R, M>;
+pub(super) type OpenFolded<W, I, F, A, R, M> = OpenFold<W, Folded<I, F, A>, R, M>;
 /// The same with what `on_trigger` gives.
 type OpenTriggered<W, I, F, A, G, E, R> = OpenFold<W, Triggered<I, F, A, G, E>, R, ByTrigger>;
 /// The panes of partitions, with their numbers.
@@ -95,14 +102,45 @@ type Numbered<P, G> = Then<P, Number<G>>;
 /// Gives the items of a pane.
 type PaneItems<V> = Carry<FlatMap<fn(Pane<usize, V>) -> V, Pane<usize, V>, V>>;
 
+/// The panes of partitions whose windows `O` opens.
+type PanesOf<N, X, O, L> = <<X as Partitions<N, O>>::Panes as HasLate>::With<L>;
 /// The panes that `reduce` gives.
-type Panes<N, X, W, I, F, A, R, M, L> =
-    Numbered<<X as Partitions<N, OpenFolded<W, I, F, A, R, M>, L>>::Panes, Folded<I, F, A>>;
+pub(super) type Panes<N, X, W, I, F, A, R, M, L> =
+    Numbered<PanesOf<N, X, OpenFolded<W, I, F, A, R, M>, L>, Folded<I, F, A>>;
 /// The panes that `on_trigger` gives.
-type TriggeredPanes<N, X, W, I, F, A, G, E, R, L> = Numbered<
-    <X as Partitions<N, OpenTriggered<W, I, F, A, G, E, R>, L>>::Panes,
-    Triggered<I, F, A, G, E>,
->;
+type TriggeredPanes<N, X, W, I, F, A, G, E, R, L> =
+    Numbered<PanesOf<N, X, OpenTriggered<W, I, F, A, G, E, R>, L>, Triggered<I, F, A, G, E>>;
+
+impl<N, T, X, W, I, F, A, R, M> TimedReduction<N, X, W, I, F, A, R, M>
+where
+    N: Node<Item = Stamped<T>>,
+    T: Send,
+{
+    /// As [`TimedFlow::late_to`].
+    #[track_caller]
+    pub fn late_to<D, G>(self, to: G) -> TimedReduction<N, X, W, I, F, A, R, M, LateTo<G>>
+    where
+        D: Delivery,
+        G: Fn(LateEvent<(), T>) -> D + Send + Sync,
+    {
+        self.late(LateTo::new(to, Site::here("late_to")))
+    }
+
+    /// As [`TimedFlow::split_late`].
+    #[track_caller]
+    pub fn split_late(
+        self,
+    ) -> (TimedReduction<N, X, W, I, F, A, R, M, IntoSide<(), T>>, Flow<LateSide<(), T>>) {
+        let Flow { node: Timed(node), stage, run } = &self.windowed.keyed.flow;
+        let (into, late) = side(Site::here("split_late"), node, stage, run);
+        (self.late(into), late)
+    }
+
+    fn late<L>(self, late: L) -> TimedReduction<N, X, W, I, F, A, R, M, L> {
+        let TimedReduction { windowed, closures, options, site, types, .. } = self;
+        TimedReduction { windowed, closures, late, options, site, types }
+    }
+}
 
 impl<N, X, W, I, F, A, R, M, L> TimedReduction<N, X, W, I, F, A, R, M, L>
 where
@@ -115,7 +153,8 @@ where
     /// Emits every accumulator as a pane, whose key is the number of the partition.
     pub fn emit_state(mut self) -> TimedFlow<Panes<N, X, W, I, F, A, R, M, L>>
     where
-        X: Partitions<N, OpenFolded<W, I, F, A, R, M>, L, Out = A>,
+        X: Partitions<N, OpenFolded<W, I, F, A, R, M>, Out = A>,
+        L: Late<(), X::Event>,
         M: 'static,
     {
         let Windowed { trigger, lateness, site, .. } = &self.windowed;
@@ -131,26 +170,34 @@ where
     #[track_caller]
     pub fn emit_items(self) -> TimedFlow<Then<Panes<N, X, W, I, F, A, R, M, L>, PaneItems<A>>>
     where
-        X: Partitions<N, OpenFolded<W, I, F, A, R, M>, L, Out = A>,
+        X: Partitions<N, OpenFolded<W, I, F, A, R, M>, Out = A>,
+        L: Late<(), X::Event>,
         M: 'static,
         A: Emits,
     {
         items_of(self.emit_state(), Site::here("emit_items"))
     }
 
-    fn folded<G, M2>(self, fold: G) -> TimedFlow<Numbered<X::Panes, G>>
+    #[expect(clippy::type_complexity, reason = "the panes, with their numbers")]
+    fn folded<G, M2>(
+        self,
+        fold: G,
+    ) -> TimedFlow<Numbered<PanesOf<N, X, OpenFold<W, G, R, M2>, L>, G>>
     where
         G: Folding<Out = X::Out> + Clone,
-        X: Partitions<N, OpenFold<W, G, R, M2>, L>,
+        X: Partitions<N, OpenFold<W, G, R, M2>>,
+        L: Late<(), X::Event>,
     {
-        let TimedReduction { windowed, site, .. } = self;
-        let Windowed { keyed, window, trigger, lateness, late, .. } = windowed;
+        let TimedReduction { windowed, late, options, site, .. } = self;
+        let Windowed { keyed, window, trigger, lateness, .. } = windowed;
         let trigger = Closing { trigger, always: W::WHOLE };
         let (in_parts, mode) = (false, PhantomData);
         let spec = Number { fold: W::WHOLE.then(|| fold.clone()), site };
         let open = OpenPlain(Opening { window, fold, trigger, lateness, in_parts, mode });
-        let panes = X::panes(keyed, OpenWhole(open), late, site);
-        panes.within(|up| Then { up, spec, site })
+        let mut panes = X::panes(keyed, OpenWhole(open), site);
+        panes.0.stage = panes.0.stage.absorb(options.stage);
+        panes.0.run = panes.0.run.or(options.run);
+        panes.within(|panes| Then { up: panes.with_late(late), spec, site })
     }
 }
 
@@ -198,7 +245,8 @@ where
     where
         E: Emits,
         G: Fn(&mut A, &PaneInfo) -> E + Send + Sync,
-        X: Partitions<N, OpenTriggered<W, I, F, A, G, E, R>, L, Out = E::Items>,
+        X: Partitions<N, OpenTriggered<W, I, F, A, G, E, R>, Out = E::Items>,
+        L: Late<(), X::Event>,
     {
         let site = Site::here("on_trigger");
         let fold = Triggered::new(Arc::clone(&self.closures), f, site);

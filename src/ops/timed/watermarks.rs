@@ -2,7 +2,7 @@
 
 use super::Watermarking;
 use super::admission::{Admission, MaxAhead};
-use super::late::LateTo;
+use super::rejected::RejectedTo;
 use crate::error::Site;
 use crate::time::{self, Timestamp, ticks};
 use std::fmt;
@@ -90,11 +90,11 @@ impl<T> Watermarks<T, MaxAhead> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn rejected_to<F>(self, take: F) -> Watermarks<T, MaxAhead<LateTo<F>>>
+    pub fn rejected_to<F>(self, take: F) -> Watermarks<T, MaxAhead<RejectedTo<F>>>
     where
         F: Fn(T) + Send + Sync,
     {
-        let to = LateTo(Arc::new(take), Site::here("rejected_to"));
+        let to = RejectedTo(Arc::new(take), Site::here("rejected_to"));
         Watermarks { admission: MaxAhead::new(self.admission.ahead, to), types: PhantomData }
     }
 }

@@ -3,7 +3,7 @@
 use super::exchange::{Moment, ToKey};
 use super::inputs::{One, Value};
 use super::instance::Windows;
-use super::late::Late;
+use super::late::{BesideMake, HasLate, Late};
 use super::open::{ByValue, Open, OpenPlain};
 use super::partition::{Finds, NoKey, Whole};
 use super::windows::KeyedWindows;
@@ -39,6 +39,11 @@ where
     type Machine = W::Machine;
     type Part = ();
     const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+    const BY_CLOCK: bool = W::BY_CLOCK;
+
+    fn by_number(&self) -> bool {
+        Open::<X, T, ByValue>::by_number(&self.0)
+    }
 
     fn open(&self, place: &Place) -> W::Machine {
         let opening = self.0.0.clone();
@@ -51,9 +56,15 @@ where
     }
 
     #[inline(always)]
-    fn event(windows: &mut W::Machine, _hash: u64, key: (), at: Timestamp, event: T) -> Option<T> {
+    fn event(
+        windows: &mut W::Machine,
+        _hash: u64,
+        key: (),
+        at: Timestamp,
+        event: T,
+    ) -> Option<((), T)> {
         // The hash of an event chose the partition; in it there is one key.
-        windows.event(0, key, at, event).err().map(|((), event)| event)
+        windows.event(0, key, at, event).err()
     }
 
     fn granularity(&self) -> i64 {
@@ -74,34 +85,36 @@ where
 }
 
 /// Where the windows of whole partitions are, for a flow `N` whose windows `O` opens.
-pub trait Partitions<N, O, L>: Sized {
+pub trait Partitions<N, O>: Sized {
     /// The value of a pane.
     type Out: Send;
+    /// An event.
+    type Event: Send;
     /// The node that gives the panes.
-    type Panes: Node<Item = Stamped<Pane<(), Self::Out>>>;
+    type Panes: HasLate<Item = Stamped<Pane<(), Self::Out>>, Key = (), Event = Self::Event>;
 
     /// The flow of panes.
-    fn panes(flow: Keyed<Timed<N>, Self>, open: O, late: L, site: Site) -> TimedFlow<Self::Panes>;
+    fn panes(flow: Keyed<Timed<N>, Self>, open: O, site: Site) -> TimedFlow<Self::Panes>;
 }
 
 /// Events travel to the partition that they find.
-impl<N, T, P, O, L> Partitions<N, O, L> for Whole<P>
+impl<N, T, P, O> Partitions<N, O> for Whole<P>
 where
     N: Node<Item = Stamped<T>>,
     T: Send,
     P: Finds<T>,
     O: Open<NoKey<P>, T, ByValue>,
-    L: Late<T>,
 {
     type Out = O::Out;
-    type Panes = KeyedWindows<One<N, NoKey<P>>, O, ByValue, L>;
+    type Event = T;
+    type Panes = KeyedWindows<One<N, NoKey<P>>, O, ByValue>;
 
-    fn panes(flow: Keyed<Timed<N>, Self>, open: O, late: L, site: Site) -> TimedFlow<Self::Panes> {
+    fn panes(flow: Keyed<Timed<N>, Self>, open: O, site: Site) -> TimedFlow<Self::Panes> {
         let Keyed { flow, key, hash, site: key_site } = flow;
         let key = Arc::new(NoKey(key));
         TimedFlow(flow.across(|Timed(up), up_stage| {
             let one = One { up, up_stage, key, hash, site: key_site };
-            Timed(KeyedWindows::new(one, open, late, site))
+            Timed(KeyedWindows::new(one, open, site))
         }))
     }
 }
@@ -117,17 +130,17 @@ impl<T> Finds<T> for Here {
     }
 }
 
-impl<N, O, L> Partitions<N, O, L> for Here
+impl<N, O> Partitions<N, O> for Here
 where
     N: Node<Item: HasTime>,
     O: Open<NoKey<Here>, Value<N>, ByValue>,
-    L: Late<Value<N>>,
 {
     type Out = O::Out;
-    type Panes = WindowsWithin<N, O, L>;
+    type Event = Value<N>;
+    type Panes = WindowsWithin<N, O, ()>;
 
-    fn panes(flow: Keyed<Timed<N>, Self>, open: O, late: L, site: Site) -> TimedFlow<Self::Panes> {
-        let open = Arc::new(open);
+    fn panes(flow: Keyed<Timed<N>, Self>, open: O, site: Site) -> TimedFlow<Self::Panes> {
+        let (open, late) = (Arc::new(open), Arc::new(()));
         TimedFlow(flow.flow.within(|Timed(up)| Timed(WindowsWithin { up, open, late, site })))
     }
 }
@@ -136,13 +149,13 @@ where
 pub struct WindowsWithin<N, O, L> {
     up: N,
     open: Arc<O>,
-    late: L,
+    late: Arc<L>,
     site: Site,
 }
 
 impl<N: Clone, O, L: Clone> Clone for WindowsWithin<N, O, L> {
     fn clone(&self) -> Self {
-        let (up, open, late) = (self.up.clone(), Arc::clone(&self.open), self.late.clone());
+        let (up, open, late) = (self.up.clone(), Arc::clone(&self.open), Arc::clone(&self.late));
         WindowsWithin { up, open, late, site: self.site }
     }
 }
@@ -153,16 +166,32 @@ impl<N, O, L> fmt::Debug for WindowsWithin<N, O, L> {
     }
 }
 
+impl<N, O> HasLate for WindowsWithin<N, O, ()>
+where
+    N: Node<Item: HasTime>,
+    O: Open<NoKey<Here>, Value<N>, ByValue>,
+{
+    type Key = ();
+    type Event = Value<N>;
+    type With<L: Late<(), Value<N>>> = WindowsWithin<N, O, L>;
+
+    fn with_late<L: Late<(), Value<N>>>(self, late: L) -> WindowsWithin<N, O, L> {
+        let WindowsWithin { up, open, site, .. } = self;
+        WindowsWithin { up, open, late: Arc::new(late), site }
+    }
+}
+
 impl<N, O, L> Node for WindowsWithin<N, O, L>
 where
     N: Node<Item: HasTime>,
     O: Open<NoKey<Here>, Value<N>, ByValue>,
-    L: Late<Value<N>>,
+    L: Late<(), Value<N>>,
 {
     type Item = Stamped<Pane<(), O::Out>>;
     type Lending = ByReference;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        self.late.describe(stage, outline);
         outline.operator(self.site);
         self.up.describe(stage, outline);
     }
@@ -173,17 +202,18 @@ where
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
         let WindowsWithin { up, open, late, site } = self;
+        late.build(builder);
         let listeners = builder.signals.listen(open.signals());
-        let (sides, types) = (1, PhantomData);
-        let spec = Windows::<NoKey<Here>, O, ByValue, Value<N>, L> {
+        let (sides, diverts, types) = (1, L::DIVERTS, PhantomData);
+        let spec = Windows::<NoKey<Here>, O, ByValue, Value<N>> {
             open,
-            late,
+            diverts,
             sides,
             site,
             listeners,
             types,
         };
-        let make = FusedMake { spec, next: make };
+        let make = FusedMake { spec, next: BesideMake::new(late, make) };
         up.build(stage, builder, FusedMake { spec: ToWindows::<N, O>(PhantomData), next: make });
     }
 }

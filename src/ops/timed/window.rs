@@ -3,7 +3,6 @@
 use super::carry::Timeless;
 use super::folds::{Aggregated, Folded};
 use super::inputs::One;
-use super::late::{Late, LateTo};
 use super::open::{ByRef, ByValue, Open, OpenMerging, OpenPlain, Opening};
 use super::partition::OverPartitions;
 use super::whole::Here;
@@ -60,7 +59,7 @@ impl<N, X> Keyed<Timed<N>, X> {
             self.flow.run.refuse(site, why);
         }
         let trigger = Trigger::at_watermark();
-        Windowed { keyed: self, window, trigger, lateness: 0, late: (), site, mode: PhantomData }
+        Windowed { keyed: self, window, trigger, lateness: 0, site, mode: PhantomData }
     }
 }
 
@@ -146,82 +145,69 @@ impl<W> WithoutTimes for ByClock<W> where ByClock<W>: WindowKind {}
 
 /// Windows per key: `aggregate`, `fold` and their kin say what is folded in them.
 #[must_use = "windows need a verb such as `count` or `aggregate`, and then a terminal"]
-pub struct Windowed<N, X, W, R = AtWatermark<Never, Each>, M = Once, L = ()> {
+pub struct Windowed<N, X, W, R = AtWatermark<Never, Each>, M = Once> {
     pub(super) keyed: Keyed<Timed<N>, X>,
     pub(super) window: W,
     pub(super) trigger: R,
     /// In milliseconds.
     pub(super) lateness: i64,
-    /// Where late events go.
-    pub(super) late: L,
     pub(super) site: Site,
     pub(super) mode: PhantomData<fn() -> M>,
 }
 
-impl<N, X, W, R, M, L> fmt::Debug for Windowed<N, X, W, R, M, L> {
+impl<N, X, W, R, M> fmt::Debug for Windowed<N, X, W, R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Windowed")
     }
 }
 
-impl<N, X, W, R, M, L> Windowed<N, X, W, R, M, L> {
+impl<N, X, W, R, M> Windowed<N, X, W, R, M> {
     /// When windows fire, see [`Trigger`]. Any trigger but the default one needs to be told how the
     /// panes of a window relate: [`accumulating`](Self::accumulating),
     /// [`discarding`](Self::discarding) or [`retracting`](Self::retracting).
     #[track_caller]
-    pub fn trigger<G: Triggering>(self, trigger: G) -> Windowed<N, X, W, G, M, L> {
-        let Windowed { mut keyed, window, lateness, late, site, mode, .. } = self;
+    pub fn trigger<G: Triggering>(self, trigger: G) -> Windowed<N, X, W, G, M> {
+        let Windowed { mut keyed, window, lateness, site, mode, .. } = self;
         if let Some(why) = trigger.invalid() {
             keyed.flow.run.refuse(Site::here("trigger"), why);
         }
-        Windowed { keyed, window, trigger, lateness, late, site, mode }
+        Windowed { keyed, window, trigger, lateness, site, mode }
     }
 
     /// For how long, in event time, a window goes on accepting events after the watermark has passed
-    /// its end. Default: not at all.
+    /// its end. Default: not at all. What comes later still is dropped and counted, unless
+    /// [`late_to`](TimedFlow::late_to) or [`split_late`](TimedFlow::split_late) stands behind the verb
+    /// that folds.
     pub fn allowed_lateness(self, lateness: Duration) -> Self {
         Windowed { lateness: ticks(lateness), ..self }
     }
 
-    /// Gives events that come too late for all of their windows to a closure, which may count them,
-    /// log them or send them on. Without it they are dropped, and counted as such in the metrics.
-    #[track_caller]
-    pub fn late_to<T, F>(self, late: F) -> Windowed<N, X, W, R, M, LateTo<F>>
-    where
-        F: Fn(T) + Send + Sync,
-        N: Node<Item = Stamped<T>>,
-    {
-        let late = LateTo(Arc::new(late), Site::here("late_to"));
-        let Windowed { keyed, window, trigger, lateness, site, mode, .. } = self;
-        Windowed { keyed, window, trigger, lateness, late, site, mode }
-    }
-
     /// Every pane of a window has all of its events so far.
-    pub fn accumulating(self) -> Windowed<N, X, W, R, Accumulating, L> {
+    pub fn accumulating(self) -> Windowed<N, X, W, R, Accumulating> {
         self.mode()
     }
 
     /// Every pane of a window has the events since the pane before.
-    pub fn discarding(self) -> Windowed<N, X, W, R, Discarding, L> {
+    pub fn discarding(self) -> Windowed<N, X, W, R, Discarding> {
         self.mode()
     }
 
     /// As [`accumulating`](Self::accumulating), and every pane that a later one replaces is taken
     /// back before.
-    pub fn retracting(self) -> Windowed<N, X, W, R, Retracting, L> {
+    pub fn retracting(self) -> Windowed<N, X, W, R, Retracting> {
         self.mode()
     }
 
-    fn mode<M2>(self) -> Windowed<N, X, W, R, M2, L> {
-        let Windowed { keyed, window, trigger, lateness, late, site, .. } = self;
-        Windowed { keyed, window, trigger, lateness, late, site, mode: PhantomData }
+    fn mode<M2>(self) -> Windowed<N, X, W, R, M2> {
+        let Windowed { keyed, window, trigger, lateness, site, .. } = self;
+        Windowed { keyed, window, trigger, lateness, site, mode: PhantomData }
     }
 }
 
 /// The flow of panes that keyed windows become.
-type Panes<N, X, O, D, L> = TimedFlow<KeyedWindows<One<N, X>, O, D, L>>;
+type Panes<N, X, O, D> = TimedFlow<KeyedWindows<One<N, X>, O, D>>;
 
-impl<N, T, X, W, R, M, L> Windowed<N, X, W, R, M, L>
+impl<N, T, X, W, R, M> Windowed<N, X, W, R, M>
 where
     N: Node<Item = Stamped<T>>,
     T: Send,
@@ -229,11 +215,10 @@ where
     W: WindowKind + Clone,
     R: Triggering + Clone,
     M: 'static,
-    L: Late<T>,
 {
     /// How many events each window of a key has.
     #[track_caller]
-    pub fn count(self) -> Panes<N, X, OpenMerging<W, Aggregated<Count, T>, R, M>, ByRef, L>
+    pub fn count(self) -> Panes<N, X, OpenMerging<W, Aggregated<Count, T>, R, M>, ByRef>
     where
         OpenMerging<W, Aggregated<Count, T>, R, M>: Open<X, T, ByRef>,
     {
@@ -245,7 +230,7 @@ where
     pub fn sum<V, F>(
         self,
         value: F,
-    ) -> Panes<N, X, OpenMerging<W, Aggregated<Sum<F>, T>, R, M>, ByRef, L>
+    ) -> Panes<N, X, OpenMerging<W, Aggregated<Sum<F>, T>, R, M>, ByRef>
     where
         V: Default + AddAssign + Send,
         F: Fn(&T) -> V + Send + Sync,
@@ -259,7 +244,7 @@ where
     pub fn aggregate<A, F>(
         self,
         build: F,
-    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef, L>
+    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef>
     where
         A: Aggregator<T>,
         F: FnOnce(Aggregates<T>) -> A,
@@ -275,7 +260,7 @@ where
         self,
         init: I,
         f: F,
-    ) -> Panes<N, X, OpenPlain<W, Folded<I, F, A>, R, M>, ByValue, L>
+    ) -> Panes<N, X, OpenPlain<W, Folded<I, F, A>, R, M>, ByValue>
     where
         A: Send,
         I: Fn() -> A + Send + Sync,
@@ -284,23 +269,23 @@ where
     {
         let site = Site::here("fold");
         let fold = Folded { closures: Arc::new((init, f)), acc: PhantomData };
-        let Windowed { keyed, window, trigger, lateness, late, site: at, .. } = self;
+        let Windowed { keyed, window, trigger, lateness, site: at, .. } = self;
         let needs = needs_mode(&trigger, lateness);
         let (in_parts, mode) = (false, PhantomData);
         let open = OpenPlain(Opening { window, fold, trigger, lateness, in_parts, mode });
-        windows::<_, _, _, _, M, _>(keyed, open, late, needs, site, at)
+        windows::<_, _, _, _, M>(keyed, open, needs, site, at)
     }
 
     fn aggregated<A>(
         self,
         site: Site,
         aggregator: A,
-    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef, L>
+    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef>
     where
         A: Aggregator<T>,
     {
         let fold = Aggregated(Arc::new(aggregator), PhantomData);
-        let Windowed { mut keyed, window, trigger, lateness, late, site: at, .. } = self;
+        let Windowed { mut keyed, window, trigger, lateness, site: at, .. } = self;
         let needs = needs_mode(&trigger, lateness);
         if W::MERGES && !A::MERGES {
             let why = "these windows merge and the aggregator does not: sessions need one that does, \
@@ -309,7 +294,7 @@ where
         }
         let (in_parts, mode) = (A::MERGES && trigger.fires_once(), PhantomData);
         let open = OpenMerging(Opening { window, fold, trigger, lateness, in_parts, mode });
-        windows::<_, _, _, _, M, _>(keyed, open, late, needs, site, at)
+        windows::<_, _, _, _, M>(keyed, open, needs, site, at)
     }
 }
 
@@ -326,18 +311,17 @@ pub(super) fn refuse_without_mode<M: 'static>(
     }
 }
 
-fn windows<N, X, O, D, M: 'static, L>(
+pub(super) fn windows<N, X, O, D, M: 'static>(
     keyed: Keyed<Timed<N>, X>,
     open: O,
-    late: L,
     needs_mode: bool,
     site: Site,
     window: Site,
-) -> Panes<N, X, O, D, L> {
+) -> Panes<N, X, O, D> {
     let Keyed { mut flow, key, hash, site: key_site } = keyed;
     refuse_without_mode::<M>(&mut flow.run, needs_mode, window);
     TimedFlow(flow.across(|Timed(up), up_stage| {
         let one = One { up, up_stage, key, hash, site: key_site };
-        Timed(KeyedWindows::new(one, open, late, site))
+        Timed(KeyedWindows::new(one, open, site))
     }))
 }

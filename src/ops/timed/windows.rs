@@ -4,7 +4,7 @@ use super::Stamped;
 use super::exchange::Doors;
 use super::inputs::Inputs;
 use super::instance::Windows;
-use super::late::Late;
+use super::late::{BesideMake, Late};
 use super::open::Open;
 use crate::error::Site;
 use crate::kernel::{FusedMake, Make, Push};
@@ -20,17 +20,33 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 /// A flow whose events are folded in windows per key.
-pub struct KeyedWindows<I, O, D, L> {
+pub struct KeyedWindows<I, O, D, L = ()> {
     inputs: I,
     open: Arc<O>,
-    late: L,
+    /// What becomes of late events.
+    late: Arc<L>,
     site: Site,
     drive: PhantomData<fn() -> D>,
 }
 
+impl<I, O, D> KeyedWindows<I, O, D> {
+    pub(super) fn new(inputs: I, open: O, site: Site) -> Self {
+        let (open, late) = (Arc::new(open), Arc::new(()));
+        KeyedWindows { inputs, open, late, site, drive: PhantomData }
+    }
+
+    /// The same windows with late events going somewhere.
+    pub(super) fn late<L>(self, late: L) -> KeyedWindows<I, O, D, L> {
+        let KeyedWindows { inputs, open, site, drive, .. } = self;
+        KeyedWindows { inputs, open, late: Arc::new(late), site, drive }
+    }
+}
+
 impl<I, O, D, L> KeyedWindows<I, O, D, L> {
-    pub(super) fn new(inputs: I, open: O, late: L, site: Site) -> Self {
-        KeyedWindows { inputs, open: Arc::new(open), late, site, drive: PhantomData }
+    /// The same windows opened in another way, which is made of how they are.
+    pub(super) fn opened<P>(self, open: impl FnOnce(Arc<O>) -> P) -> KeyedWindows<I, P, D, L> {
+        let KeyedWindows { inputs, open: known, late, site, drive } = self;
+        KeyedWindows { inputs, open: Arc::new(open(known)), late, site, drive }
     }
 }
 
@@ -39,7 +55,7 @@ impl<I: Clone, O, D, L: Clone> Clone for KeyedWindows<I, O, D, L> {
         KeyedWindows {
             inputs: self.inputs.clone(),
             open: Arc::clone(&self.open),
-            late: self.late.clone(),
+            late: Arc::clone(&self.late),
             site: self.site,
             drive: PhantomData,
         }
@@ -56,12 +72,13 @@ impl<I, O, D, L> Node for KeyedWindows<I, O, D, L>
 where
     I: Inputs,
     O: Open<I::Key, I::Event, D>,
-    L: Late<I::Event>,
+    L: Late<<I::Key as KeyOf<I::Event>>::Out, I::Event>,
 {
     type Item = Stamped<Pane<<I::Key as KeyOf<I::Event>>::Out, O::Out>>;
     type Lending = ByReference;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
+        self.late.describe(stage, outline);
         outline.operator(self.site);
         self.inputs.describe(stage, outline);
     }
@@ -72,6 +89,7 @@ where
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
         let KeyedWindows { inputs, open, late, site, drive } = self;
+        late.build(builder);
         let stage_of = builder.open_partitions(&stage, site);
         let counters = builder.edge_counters();
         let inbox = |task: &TaskRef| {
@@ -82,15 +100,15 @@ where
         let (shared, types) = (Arc::clone(&open), PhantomData);
         let sides = I::SIDES;
         let listeners = builder.signals.listen(open.signals());
-        let spec = Windows::<I::Key, O, D, I::Event, L> {
+        let spec = Windows::<I::Key, O, D, I::Event> {
             open: shared,
-            late,
+            diverts: L::DIVERTS,
             sides,
             site,
             listeners,
             types,
         };
-        let make = FusedMake { spec, next: make };
+        let make = FusedMake { spec, next: BesideMake::new(late, make) };
         builder
             .fill(stage_of, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
         let sides = Arc::new(AtomicUsize::new(sides));

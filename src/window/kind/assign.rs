@@ -1,13 +1,20 @@
 //! Which windows an event belongs to.
 
-use super::{Assigned, Assigner, ByClock, Count, Fixed, Global, Session, Sliding, SlidingCount};
+use super::{
+    Assigned, Assigner, ByClock, Count, Fixed, Global, OfPanes, Session, Sliding, SlidingCount,
+};
 use crate::time::Timestamp;
-use crate::window::Span;
+use crate::window::{Pane, Span};
 
 /// What is known about windows without an event.
 pub trait WindowKind: Send + Sync {
     /// Whether the clock decides instead of timestamps.
     const BY_CLOCK: bool = false;
+
+    /// Whether windows span numbers of events instead of times.
+    fn by_number(&self) -> bool {
+        false
+    }
 
     /// Whether accumulators of two windows, or of two parts of one, become one.
     const MERGES: bool = false;
@@ -197,6 +204,10 @@ pub trait Counts: WindowKind {
 macro_rules! counts {
     ($kind:ty, $every:ident) => {
         impl WindowKind for $kind {
+            fn by_number(&self) -> bool {
+                true
+            }
+
             fn invalid(&self) -> Option<String> {
                 if self.size == 0 {
                     return Some("windows of 0 events".to_owned());
@@ -263,6 +274,23 @@ impl<E, A: Assigner<E>> Assign<E> for Assigned<A> {
     }
 }
 
+impl WindowKind for OfPanes {
+    fn invalid(&self) -> Option<String> {
+        None
+    }
+
+    fn granularity(&self, _lateness: i64) -> i64 {
+        1
+    }
+}
+
+impl<K, V> Assign<Pane<K, V>> for OfPanes {
+    fn windows(&self, pane: &Pane<K, V>, _at: Timestamp, windows: &mut Vec<Span>) -> Span {
+        windows.push(pane.window);
+        Span::NONE
+    }
+}
+
 /// An event has one window: it is moved there.
 macro_rules! one_window {
     ($($kind:ty),+) => {$(
@@ -277,7 +305,7 @@ macro_rules! one_window {
     )+};
 }
 
-one_window!(Global, Fixed, Count);
+one_window!(Global, Fixed, Count, OfPanes);
 
 /// An event can have several windows: all but the last are given copies.
 macro_rules! several_windows {

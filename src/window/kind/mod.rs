@@ -1,9 +1,11 @@
 //! The kinds of windows, as types: `Window` makes them.
 
+mod any;
 mod assign;
 #[cfg(test)]
 mod tests;
 
+pub use any::AnyWindow;
 pub use assign::{Assign, WindowKind};
 pub(super) use assign::{Counts, Deal, Parted};
 
@@ -72,6 +74,34 @@ impl Window {
     /// folded, and windows close as time passes. A replay gives other results.
     pub fn by_clock<W>(windows: W) -> ByClock<W> {
         ByClock(windows)
+    }
+
+    /// For panes: the windows that they are of. So all panes of one window come together, whatever
+    /// keys they had: the best few keys of a window, or all partitions.
+    ///
+    /// It is for windows of time. A pane comes before the watermark that closes its window, so none is
+    /// late unless it is a late one itself, for which `allowed_lateness` is needed here, too.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let words = Flow::from_vec(vec![(1, "a"), (2, "b"), (3, "a"), (12, "c")]);
+    /// let best = words
+    ///     .timestamps(|(at, _)| Timestamp(*at), |w| w.ascending())
+    ///     .key_by(|(_, word)| *word)
+    ///     .window(Window::sliding(Duration::from_millis(10), Duration::from_millis(5)))
+    ///     .count()
+    ///     .key_by(|_| ())
+    ///     .window(Window::of_panes())
+    ///     .aggregate(|a| a.top_k(1, |pane| (pane.value, pane.key)))
+    ///     .map(|pane| (pane.window.start().0, pane.value[0]));
+    /// let best: Vec<_> = best.collect()?;
+    /// assert_eq!(best, [(-5, (2, "a")), (0, (2, "a")), (5, (1, "c")), (10, (1, "c"))]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
+    pub fn of_panes() -> OfPanes {
+        OfPanes
     }
 
     /// Windows of your own: an [`Assigner`].
@@ -147,6 +177,10 @@ pub struct SlidingCount {
 /// Windows by the clock; made by [`Window::by_clock`].
 #[derive(Clone, Copy, Debug)]
 pub struct ByClock<W>(pub(super) W);
+
+/// The windows that panes are of; made by [`Window::of_panes`].
+#[derive(Clone, Copy, Debug)]
+pub struct OfPanes;
 
 /// Windows of your own; made by [`Window::assigned`].
 pub struct Assigned<A>(Arc<A>);

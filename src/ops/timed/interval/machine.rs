@@ -239,9 +239,7 @@ where
         at: Timestamp,
         event: Either<L, R>,
     ) -> Result<(), (K, Either<L, R>)> {
-        self.counters.events += 1;
-        if at < self.passed {
-            self.counters.late += 1;
+        if !self.counters.count(1, u64::from(at >= self.passed), u64::from(at < self.passed)) {
             return Err((key, event));
         }
         let (nth, left) = (self.position(hash, key), event.is_left());

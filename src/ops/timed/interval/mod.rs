@@ -24,7 +24,7 @@ use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
 /// What an interval join finds, before it has its shape.
-type Found<N, X, M, Y> = KeyedWindows<Two<N, X, M, Y>, OpenIntervals, ByValue, ()>;
+type Found<N, X, M, Y> = KeyedWindows<Two<N, X, M, Y>, OpenIntervals, ByValue>;
 /// Gives what is found its shape.
 type Shaped<K, N, M, Z> = ShapeRows<K, Value<N>, Value<M>, Z>;
 /// An interval join, in the shape `Z`.
@@ -67,8 +67,9 @@ joins! {
     ///
     /// A pair comes as soon as its second event does. Neither flow has to be in order. An event is
     /// held until the watermark, the least of both sides, says that nothing can match it any more;
-    /// one that comes behind the watermark is late, is dropped and counted. Both are cloned for every
-    /// pair.
+    /// one that comes behind the watermark is late: it is dropped and counted, unless
+    /// [`late_to`](TimedFlow::late_to) or [`split_late`](TimedFlow::split_late) follows. Both are cloned
+    /// for every pair.
     ///
     /// An empty range, and one without a beginning or end, which would hold events for ever, is
     /// refused.
@@ -166,7 +167,7 @@ where
         let range = lower.zip(upper).filter(|(lower, upper)| lower <= upper);
         let (lower, upper) = range.unwrap_or_default();
         let open = OpenIntervals { lower, upper, outer: (Z::LEFTS, Z::RIGHTS) };
-        let mut joined = Two::before(self, right, |two| KeyedWindows::new(two, open, (), site));
+        let mut joined = Two::before(self, right, |two| KeyedWindows::new(two, open, site));
         if range.is_none() {
             let why = "the range is empty, or has no beginning or no end, so that events would be \
                        held for ever";
@@ -207,8 +208,8 @@ where
         key: X::Stored,
         at: Timestamp,
         event: Either<L, R>,
-    ) -> Option<Either<L, R>> {
-        rows.event(hash, key, at, event).err().map(|(_, event)| event)
+    ) -> Option<(X::Stored, Either<L, R>)> {
+        rows.event(hash, key, at, event).err()
     }
 
     fn granularity(&self) -> i64 {
