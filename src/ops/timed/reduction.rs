@@ -178,7 +178,6 @@ where
         items_of(self.emit_state(), Site::here("emit_items"))
     }
 
-    #[expect(clippy::type_complexity, reason = "the panes, with their numbers")]
     fn folded<G, M2>(
         self,
         fold: G,
