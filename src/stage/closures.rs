@@ -88,6 +88,7 @@ where
     Closure { f, types: PhantomData }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, F> Producer for Closure<F, T>
 where
     T: Send,
