@@ -7,14 +7,16 @@
 //!
 //! Only [`timed`] work is timed. Freeing a result, and computing its checksum, happen after the
 //! clock has stopped. All checksums of a workload must agree; a disagreement is an error of the
-//! whole program, not a footnote.
+//! whole program, not a footnote. Only what is known to mean something else by the same words may
+//! differ ([`Workload::other_result`]), and the table says so.
 
 use std::fmt;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::report::{Row, Table, Unit};
+use crate::memory;
+use crate::report::{Row, Side, Table, Unit};
 
 /// The number of threads every parallel contestant uses: the limits are written for two.
 pub(crate) const THREADS: usize = 2;
@@ -30,6 +32,10 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// A text to count words of, instead of the generated one.
     pub(crate) text: Option<PathBuf>,
+    /// The folder for tables and plots.
+    pub(crate) out: PathBuf,
+    /// Whether the figures are added to `benches/record/`.
+    pub(crate) record: bool,
 }
 
 impl Options {
@@ -69,8 +75,10 @@ impl fmt::Display for Checksum {
 /// One run of one contestant.
 #[derive(Debug)]
 pub(crate) struct Sample {
-    wall: Duration,
-    cpu: Duration,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+    /// The most bytes in use at once, without the input.
+    pub(crate) peak: u64,
     checksum: Checksum,
 }
 
@@ -79,13 +87,15 @@ pub(crate) fn timed<R, C: Into<Checksum>>(
     work: impl FnOnce() -> R,
     checksum: impl FnOnce(&R) -> C,
 ) -> Sample {
+    let before = memory::Before::now();
     let (start, cpu_start) = (Instant::now(), cpu_time());
     let result = black_box(work());
     let (wall, cpu) = (start.elapsed(), cpu_time().saturating_sub(cpu_start));
+    let peak = before.peak();
     let checksum = checksum(&result).into();
     drop(result);
-    return_free_memory();
-    Sample { wall, cpu, checksum }
+    memory::return_free();
+    Sample { wall, cpu, peak, checksum }
 }
 
 /// The processor time of all threads of this program so far.
@@ -97,25 +107,13 @@ fn cpu_time() -> Duration {
     Duration::try_from(now).expect("a process has not used negative time")
 }
 
-/// Gives memory that is free back to the system, so that each contestant starts as cold as a
-/// program of its own.
-///
-/// Otherwise one finds the heap that the one before it has left: up to a fifth of a word count's
-/// time is page faults, or is not.
-fn return_free_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        unsafe extern "C" {
-            safe fn malloc_trim(pad: usize) -> std::ffi::c_int;
-        }
-        malloc_trim(0);
-    }
-}
-
 struct Contestant<I> {
     name: &'static str,
-    /// The contestant that stands for rayon beside this one.
-    rayon: &'static str,
+    /// How it is written and tuned.
+    how: &'static str,
+    side: Side,
+    /// Whether its checksum must be that of the others.
+    agrees: bool,
     run: fn(&I) -> Sample,
 }
 
@@ -124,8 +122,6 @@ pub(crate) struct Workload<I> {
     name: &'static str,
     about: &'static str,
     unit: Unit,
-    limit: &'static str,
-    rayon: &'static str,
     prepare: fn(&Options) -> Result<I, String>,
     events: fn(&I) -> u64,
     contestants: Vec<Contestant<I>>,
@@ -141,8 +137,7 @@ impl<I> Workload<I> {
         events: fn(&I) -> u64,
     ) -> Self {
         let unit = Unit::MillionPerSecond;
-        let (limit, rayon) = ("limit", "rayon");
-        Workload { name, about, unit, limit, rayon, prepare, events, contestants: Vec::new() }
+        Workload { name, about, unit, prepare, events, contestants: Vec::new() }
     }
 
     /// Reports in another unit than million events per second.
@@ -151,45 +146,62 @@ impl<I> Workload<I> {
         self
     }
 
-    /// Measures against another contestant than `limit`.
-    pub(crate) fn limit(mut self, name: &'static str) -> Self {
-        self.limit = name;
-        self
+    /// Adds this library; the first one stands for it in the summary.
+    pub(crate) fn flow(self, name: &'static str, how: &'static str, run: fn(&I) -> Sample) -> Self {
+        self.contestant(Side::Flow, name, how, run)
     }
 
-    /// Names the contestant that stands for rayon, where that is not `rayon`; to be called before
-    /// contestants are added.
-    pub(crate) fn rayon(mut self, name: &'static str) -> Self {
-        self.rayon = name;
-        self
+    /// Adds another library, or what one writes by hand around channels.
+    pub(crate) fn peer(self, name: &'static str, how: &'static str, run: fn(&I) -> Sample) -> Self {
+        self.contestant(Side::Peer, name, how, run)
     }
 
-    /// Adds a contestant.
-    pub(crate) fn contestant(self, name: &'static str, run: fn(&I) -> Sample) -> Self {
-        let rayon = self.rayon;
-        self.contestant_beside(name, rayon, run)
-    }
-
-    /// Adds a contestant whose fair counterpart is another rayon form.
-    pub(crate) fn contestant_beside(
-        mut self,
+    /// Adds the code that everyone is measured against.
+    pub(crate) fn limit(
+        self,
         name: &'static str,
-        rayon: &'static str,
+        how: &'static str,
         run: fn(&I) -> Sample,
     ) -> Self {
-        self.contestants.push(Contestant { name, rayon, run });
+        self.contestant(Side::Limit, name, how, run)
+    }
+
+    /// Adds what is there to compare with and competes with nobody: a sequential loop, a limit of
+    /// another kind.
+    pub(crate) fn aside(
+        self,
+        name: &'static str,
+        how: &'static str,
+        run: fn(&I) -> Sample,
+    ) -> Self {
+        self.contestant(Side::Aside, name, how, run)
+    }
+
+    fn contestant(
+        mut self,
+        side: Side,
+        name: &'static str,
+        how: &'static str,
+        run: fn(&I) -> Sample,
+    ) -> Self {
+        self.contestants.push(Contestant { name, how, side, agrees: true, run });
         self
     }
 
-    /// The contestants to run: those that were asked for, and those they are compared with.
+    /// Lets the contestant that was added last have another result than the others; its `how` says
+    /// why it has.
+    #[cfg(feature = "peers")]
+    pub(crate) fn other_result(mut self) -> Self {
+        self.contestants.last_mut().expect("there is a contestant").agrees = false;
+        self
+    }
+
+    /// The contestants to run: those that were asked for, and the limit.
     fn selection(&self, options: &Options) -> Vec<&Contestant<I>> {
-        let asked: Vec<_> =
-            self.contestants.iter().filter(|c| options.selects(self.name, c.name)).collect();
-        let is_reference = |c: &Contestant<I>| {
-            !asked.is_empty() && (c.name == self.limit || asked.iter().any(|a| a.rayon == c.name))
-        };
-        let is_asked = |c: &Contestant<I>| asked.iter().any(|a| a.name == c.name);
-        self.contestants.iter().filter(|c| is_asked(c) || is_reference(c)).collect()
+        let is_asked = |c: &&Contestant<I>| options.selects(self.name, c.name);
+        let any = self.contestants.iter().any(|c| is_asked(&c));
+        let takes_part = |c: &&Contestant<I>| is_asked(c) || (any && c.side == Side::Limit);
+        self.contestants.iter().filter(takes_part).collect()
     }
 }
 
@@ -214,21 +226,26 @@ impl<I> Compare for Workload<I> {
         }
         eprintln!("{}: preparing the input", self.name);
         let input = (self.prepare)(options)?;
-        let mut rows: Vec<Row> = selection.iter().map(|c| Row::new(c.name, c.rayon)).collect();
+        let mut rows: Vec<Row> =
+            selection.iter().map(|c| Row::new(c.name, c.how, c.side)).collect();
         let mut agreed = Agreement::default();
         for round in 1..=options.rounds {
             eprintln!("{}: round {round} of {}", self.name, options.rounds);
             for (contestant, row) in selection.iter().zip(&mut rows) {
                 let sample = (contestant.run)(&input);
-                agreed
-                    .check(contestant.name, sample.checksum)
-                    .map_err(|what| format!("{}: {what}", self.name))?;
-                row.push(sample.wall, sample.cpu);
+                if contestant.agrees {
+                    agreed
+                        .check(contestant.name, sample.checksum)
+                        .map_err(|what| format!("{}: {what}", self.name))?;
+                } else {
+                    row.differs |= !agreed.is(sample.checksum);
+                }
+                row.push(&sample);
             }
         }
-        let Workload { name, about, unit, limit, rayon, .. } = *self;
+        let Workload { name, about, unit, .. } = *self;
         let events = (self.events)(&input);
-        Ok(Some(Table { name, about, unit, limit, rayon, events, rows }))
+        Ok(Some(Table { name, about, unit, events, rows }))
     }
 }
 
@@ -252,6 +269,10 @@ impl Agreement {
             }
         }
         Ok(())
+    }
+
+    fn is(&self, sum: Checksum) -> bool {
+        self.content.is_some_and(|(_, content)| content == sum.content)
     }
 }
 

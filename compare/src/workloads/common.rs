@@ -31,12 +31,15 @@ impl Claims {
         Claims { next: CachePadded::new(AtomicU64::new(0)), end, chunk }
     }
 
+    /// The next chunk that nobody has.
+    pub(crate) fn next(&self) -> Option<Range<u64>> {
+        let start = self.next.fetch_add(self.chunk, Relaxed);
+        (start < self.end).then(|| start..self.end.min(start + self.chunk))
+    }
+
     /// The chunks that this thread gets.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Range<u64>> {
-        std::iter::from_fn(|| {
-            let start = self.next.fetch_add(self.chunk, Relaxed);
-            (start < self.end).then(|| start..self.end.min(start + self.chunk))
-        })
+        std::iter::from_fn(|| self.next())
     }
 }
 

@@ -17,17 +17,25 @@ const UNDER_WAY: usize = 64;
 
 /// The only workload of this file.
 pub(crate) fn workload() -> Workload<u64> {
-    let workload = Workload::new(
+    Workload::new(
         "handover",
         "One thread makes integers, another one adds them up.",
         |options| Ok(options.scaled(100_000_000)),
         |end| *end,
     )
     .unit(Unit::NanosPerEvent)
-    .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
-    .contestant("hand", |end| timed(|| hand(*end), |sum| *sum))
-    .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
-    workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum))
+    .flow("flow", "one stage, one partition, the default batch", |end| {
+        timed(|| flow(*end).expect("the flow runs"), |sum| *sum)
+    })
+    .peer("crossbeam", "a bounded channel of 64 batches of 1,024, a new `Vec` for each", |end| {
+        timed(|| crossbeam(*end), |sum| *sum)
+    })
+    .limit("limit", "the same, and empty batches return to the producer", |end| {
+        timed(|| limit(*end), |sum| *sum)
+    })
+    .aside("seq", "the work without the hand-over: fill a batch, add it up", |end| {
+        timed(|| seq(*end), |sum| *sum)
+    })
 }
 
 /// The events of a run, in batches.
@@ -52,8 +60,7 @@ fn seq(end: u64) -> u64 {
     total
 }
 
-/// What one writes by hand: a bounded channel, and a new `Vec` for each batch.
-fn hand(end: u64) -> u64 {
+fn crossbeam(end: u64) -> u64 {
     let (sender, receiver) = bounded::<Vec<u64>>(UNDER_WAY);
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -91,6 +98,7 @@ fn limit(end: u64) -> u64 {
         total
     })
 }
+
 fn flow(end: u64) -> Result<u64, flow::FlowError> {
     flow::Flow::from_range(0..end)
         .stages(1)

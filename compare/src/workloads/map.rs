@@ -9,6 +9,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::common::{Claims, mix, on_two_threads};
+#[cfg(feature = "peers")]
+use crate::harness::THREADS;
 use crate::harness::{Options, Workload, timed};
 
 /// Elements that a limit thread claims at a time: some 20 µs of work, so that the shared counter
@@ -23,11 +25,21 @@ pub(crate) fn over_range() -> Workload<u64> {
         |options| Ok(options.scaled(50_000_000)),
         |end| *end,
     )
-    .contestant("seq", |end| timed(|| range::seq(*end), |sum| *sum))
-    .contestant("rayon", |end| timed(|| range::rayon(*end), |sum| *sum))
-    .contestant("limit", |end| timed(|| range::limit(*end), |sum| *sum));
+    .flow("flow", "`from_range`, as it comes", |end| {
+        timed(|| range::flow(*end).expect("the flow runs"), |sum| *sum)
+    })
+    .peer("rayon", "`into_par_iter`; it splits by need, nothing is left to tune", |end| {
+        timed(|| range::rayon(*end), |sum| *sum)
+    });
+    #[cfg(feature = "peers")]
+    let workload = workload.peer("orx", ORX, |end| timed(|| orx::range(*end), |sum| *sum));
     workload
-        .contestant("flow", |end| timed(|| range::flow(*end).expect("the flow runs"), |sum| *sum))
+        .limit("limit", "two threads, chunks of 64 Ki, eight sums side by side", |end| {
+            timed(|| range::limit(*end), |sum| *sum)
+        })
+        .aside("seq", "the iterator chain, one thread", |end| {
+            timed(|| range::seq(*end), |sum| *sum)
+        })
 }
 
 /// The workload over a slice that no cache holds.
@@ -38,13 +50,26 @@ pub(crate) fn over_slice() -> Workload<Vec<u64>> {
         elements,
         |input| input.len() as u64,
     )
-    .contestant("seq", |input| timed(|| slice::seq(input), |sum| *sum))
-    .contestant("rayon", |input| timed(|| slice::rayon(input), |sum| *sum))
-    .contestant("limit", |input| timed(|| slice::limit(input), |sum| *sum));
-    workload.contestant("flow", |input| {
+    .flow("flow", "`from_slice`, as it comes", |input| {
         timed(|| slice::flow(input).expect("the flow runs"), |sum| *sum)
     })
+    .peer("rayon", "`par_iter`; it splits by need, nothing is left to tune", |input| {
+        timed(|| slice::rayon(input), |sum| *sum)
+    });
+    #[cfg(feature = "peers")]
+    let workload = workload.peer("orx", ORX, |input| timed(|| orx::slice(input), |sum| *sum));
+    workload
+        .limit("limit", "two threads, chunks of 64 Ki, each an iterator chain", |input| {
+            timed(|| slice::limit(input), |sum| *sum)
+        })
+        .aside("seq", "the iterator chain, one thread", |input| {
+            timed(|| slice::seq(input), |sum| *sum)
+        })
 }
+
+#[cfg(feature = "peers")]
+const ORX: &str =
+    "`into_par`, two threads, chunks of 64 Ki (by itself it takes three times as long)";
 
 fn elements(options: &Options) -> Result<Vec<u64>, String> {
     Ok((0..options.scaled(20_000_000)).map(|i| mix(i) >> 44).collect())
@@ -92,6 +117,7 @@ mod range {
         let rest: u64 = rest.map(square).filter(is_even).sum();
         sums.into_iter().fold(rest, u64::wrapping_add)
     }
+
     pub(super) fn flow(end: u64) -> Result<u64, flow::FlowError> {
         flow::Flow::from_range(0..end).map(square).filter(is_even).sum::<u64>()
     }
@@ -118,7 +144,25 @@ mod slice {
         });
         sums[0].wrapping_add(sums[1])
     }
+
     pub(super) fn flow(input: &[u64]) -> Result<u64, flow::FlowError> {
         flow::Flow::from_slice(input).map(|x| square(*x)).filter(is_even).sum::<u64>()
+    }
+}
+
+#[cfg(feature = "peers")]
+mod orx {
+    use orx_parallel::*;
+
+    use super::*;
+
+    pub(super) fn range(end: u64) -> u64 {
+        let elements = (0..end as usize).into_par().num_threads(THREADS).chunk_size(CHUNK as usize);
+        elements.map(|x| square(x as u64)).filter(is_even).sum()
+    }
+
+    pub(super) fn slice(input: &[u64]) -> u64 {
+        let elements = input.par().num_threads(THREADS).chunk_size(CHUNK as usize);
+        elements.map(|x| square(*x)).filter(is_even).sum()
     }
 }

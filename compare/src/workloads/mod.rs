@@ -16,7 +16,9 @@ use crate::harness::Compare;
 /// Every workload, in the order in which they run.
 pub(crate) fn all() -> Vec<Box<dyn Compare>> {
     vec![
-        Box::new(words::workload()),
+        Box::new(words::borrowed()),
+        Box::new(words::lent()),
+        Box::new(words::owned()),
         Box::new(map::over_range()),
         Box::new(map::over_slice()),
         Box::new(skewed::workload()),
@@ -25,6 +27,7 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(tiny::partition()),
         Box::new(exchange::into_arrays()),
         Box::new(exchange::into_maps()),
+        Box::new(exchange::many::workload()),
         Box::new(handover::workload()),
         Box::new(ordered::workload()),
         Box::new(windows::fixed()),

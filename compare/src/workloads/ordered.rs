@@ -3,6 +3,8 @@
 //! The reader folds results into a number that depends on their order. `flow-unordered` cannot
 //! compute that one, so it is checked by the plain sum, which all the others compute as well.
 
+#[cfg(feature = "peers")]
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rayon::prelude::*;
@@ -18,12 +20,28 @@ pub(crate) fn workload() -> Workload<u64> {
         |options| Ok(options.scaled(20_000)),
         |end| *end,
     )
-    .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
-    .contestant("rayon", |end| timed(|| rayon(*end), |sum| *sum))
-    .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
+    .flow("flow", "`ordered`, 64 batches under way, read as they come", |end| {
+        timed(|| flow(*end).expect("the flow runs"), |sum| *sum)
+    })
+    .peer("rayon", "cannot stream in order: collects, then reads", |end| {
+        timed(|| rayon(*end), |sum| *sum)
+    });
+    #[cfg(feature = "peers")]
+    let workload = workload
+        .peer("orx", "cannot stream in order: collects with chunks of 16, then reads", |end| {
+            timed(|| orx(*end), |sum| *sum)
+        })
+        .peer(
+            "tokio",
+            "a task for 16 elements, `buffered(64)` written as a queue of handles",
+            |end| timed(|| tokio(*end), |sum| *sum),
+        );
     workload
-        .contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum))
-        .contestant("flow-unordered", |end| {
+        .limit("limit", "two threads, chunks of 16, a place for each result; then reads", |end| {
+            timed(|| limit(*end), |sum| *sum)
+        })
+        .aside("seq", "the iterator chain, one thread", |end| timed(|| seq(*end), |sum| *sum))
+        .aside("flow-unordered", "the same map without the order", |end| {
             timed(|| flow_unordered(*end).expect("the flow runs"), |sum| *sum)
         })
 }
@@ -40,7 +58,6 @@ fn seq(end: u64) -> Checksum {
     read((0..end).map(|i| dear(i, end)))
 }
 
-/// Rayon cannot stream in order: it collects, and the reader starts when the last element is there.
 fn rayon(end: u64) -> Checksum {
     let results: Vec<u64> = (0..end).into_par_iter().map(|i| dear(i, end)).collect();
     read(results.into_iter())
@@ -55,6 +72,33 @@ fn limit(end: u64) -> Checksum {
         claims.iter().flatten().for_each(|i| results[i as usize].store(dear(i, end), Relaxed))
     });
     read(results.into_iter().map(AtomicU64::into_inner))
+}
+
+#[cfg(feature = "peers")]
+fn orx(end: u64) -> Checksum {
+    use orx_parallel::*;
+    let elements = (0..end as usize).into_par().num_threads(crate::harness::THREADS).chunk_size(16);
+    let results: Vec<u64> = elements.map(|i| dear(i as u64, end)).collect();
+    read(results.into_iter())
+}
+
+/// At most 64 tasks that nobody has read; the reader is the thread that starts them.
+#[cfg(feature = "peers")]
+fn tokio(end: u64) -> Checksum {
+    let runtime = crate::peers::tokio::runtime();
+    let mut starts = (0..end).step_by(16).map(|start| {
+        let chunk = start..end.min(start + 16);
+        runtime.spawn(async move { chunk.map(|i| dear(i, end)).collect::<Vec<_>>() })
+    });
+    let mut under_way: VecDeque<_> = starts.by_ref().take(64).collect();
+    read(
+        std::iter::from_fn(|| {
+            let oldest = under_way.pop_front()?;
+            under_way.extend(starts.next());
+            Some(runtime.block_on(oldest).expect("no contestant panics"))
+        })
+        .flatten(),
+    )
 }
 
 /// In order and as they come, with at most 64 batches between the source and the reader.

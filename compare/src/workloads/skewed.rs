@@ -14,18 +14,27 @@ pub(crate) fn workload() -> Workload<u64> {
         |options| Ok(options.scaled(20_000)),
         |end| *end,
     )
-    .contestant("seq", |end| timed(|| seq(*end), |sum| *sum))
-    .contestant("rayon", |end| timed(|| rayon(*end), |sum| *sum))
-    .contestant("limit", |end| timed(|| limit(*end), |sum| *sum));
-    workload.contestant("flow", |end| timed(|| flow(*end).expect("the flow runs"), |sum| *sum))
+    .flow("flow", "`from_range`, as it comes", |end| {
+        timed(|| flow(*end).expect("the flow runs"), |sum| *sum)
+    })
+    .peer(
+        "rayon",
+        "`into_par_iter`; it splits down to single elements where a thread is idle",
+        |end| timed(|| rayon(*end), |sum| *sum),
+    );
+    #[cfg(feature = "peers")]
+    let workload = workload.peer("orx", "`into_par`, two threads, chunks of 16", |end| {
+        timed(|| orx(*end), |sum| *sum)
+    });
+    workload
+        .limit("limit", "two threads, chunks of 16", |end| timed(|| limit(*end), |sum| *sum))
+        .aside("seq", "the iterator chain, one thread", |end| timed(|| seq(*end), |sum| *sum))
 }
 
 fn seq(end: u64) -> u64 {
     (0..end).map(|i| dear(i, end)).fold(0, u64::wrapping_add)
 }
 
-/// Rayon splits a range adaptively, down to single elements where a thread is idle: nothing is left
-/// to tune.
 fn rayon(end: u64) -> u64 {
     (0..end).into_par_iter().map(|i| dear(i, end)).reduce(|| 0, u64::wrapping_add)
 }
@@ -38,6 +47,14 @@ fn limit(end: u64) -> u64 {
     });
     sums[0].wrapping_add(sums[1])
 }
+
+#[cfg(feature = "peers")]
+fn orx(end: u64) -> u64 {
+    use orx_parallel::*;
+    let elements = (0..end as usize).into_par().num_threads(crate::harness::THREADS).chunk_size(16);
+    elements.map(|i| dear(i as u64, end)).reduce(u64::wrapping_add).unwrap_or(0)
+}
+
 fn flow(end: u64) -> Result<u64, flow::FlowError> {
     flow::Flow::from_range(0..end).map(move |i| dear(i, end)).sum::<u64>()
 }

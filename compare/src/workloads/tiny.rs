@@ -28,10 +28,11 @@ pub(crate) fn hundred() -> Workload<Input> {
         new("tiny-100", "Map, filter and sum of 100 elements; time of one call.", |options| {
             Ok(input(100, options.scaled(1_000)))
         })
-        .limit("seq")
-        .contestant("seq", |input| calls(input, seq))
-        .contestant("rayon", |input| calls(input, rayon));
-    workload.contestant("flow", |input| calls(input, flow))
+        .flow("flow", "the whole run, as it comes", |input| calls(input, flow))
+        .peer("rayon", RAYON, |input| calls(input, rayon));
+    #[cfg(feature = "peers")]
+    let workload = workload.peer("orx", ORX, |input| calls(input, orx));
+    workload.limit("seq", "the iterator chain", |input| calls(input, seq))
 }
 
 /// The cheap map over one hundred thousand elements.
@@ -40,24 +41,34 @@ pub(crate) fn hundred_thousand() -> Workload<Input> {
         new("tiny-100k", "Map, filter and sum of 100,000 elements; time of one call.", |options| {
             Ok(input(100_000, options.scaled(500)))
         })
-        .contestant("seq", |input| calls(input, seq))
-        .contestant("rayon", |input| calls(input, rayon))
-        .contestant("limit", |input| timed(|| limit(input), |sum| *sum));
-    workload.contestant("flow", |input| calls(input, flow))
+        .flow("flow", "the whole run, as it comes", |input| calls(input, flow))
+        .peer("rayon", RAYON, |input| calls(input, rayon));
+    #[cfg(feature = "peers")]
+    let workload = workload.peer("orx", ORX, |input| calls(input, orx));
+    workload
+        .limit("limit", "a second thread that spins until the next call, half for each", |input| {
+            timed(|| limit(input), |sum| *sum)
+        })
+        .aside("seq", "the iterator chain", |input| calls(input, seq))
 }
 
 /// A whole partition and reduce over one hundred elements.
 pub(crate) fn partition() -> Workload<Input> {
-    let workload = new(
+    new(
         "tiny-partition",
         "Partition, reduce and sum of 100 elements; time of one call.",
         |options| Ok(input(100, options.scaled(1_000))),
     )
-    .limit("seq")
-    .contestant("seq", |input| calls(input, |elements| elements.iter().sum()))
-    .contestant("rayon", |input| calls(input, rayon_fold));
-    workload.contestant("flow", |input| calls(input, flow_partition))
+    .flow("flow", "`partition` and `reduce`, as they come", |input| calls(input, flow_partition))
+    .peer("rayon", "`fold` and `sum`, in the pool that the other calls have just used", |input| {
+        calls(input, rayon_fold)
+    })
+    .limit("seq", "the iterator chain", |input| calls(input, |elements| elements.iter().sum()))
 }
+
+const RAYON: &str = "`par_iter`, in the pool that the other calls have just used";
+#[cfg(feature = "peers")]
+const ORX: &str = "`par`, two threads, in the pool that the other calls have just used";
 
 fn new(
     name: &'static str,
@@ -87,6 +98,13 @@ fn seq(elements: &[u64]) -> u64 {
 
 fn rayon(elements: &[u64]) -> u64 {
     elements.par_iter().map(|x| x * x + 1).filter(|x| x.is_multiple_of(2)).sum()
+}
+
+#[cfg(feature = "peers")]
+fn orx(elements: &[u64]) -> u64 {
+    use orx_parallel::*;
+    let elements = elements.par().num_threads(crate::harness::THREADS);
+    elements.map(|x| x * x + 1).filter(|x| x.is_multiple_of(2)).sum()
 }
 
 fn rayon_fold(elements: &[u64]) -> u64 {
@@ -127,6 +145,7 @@ fn limit(input: &Input) -> u64 {
         sum
     })
 }
+
 fn flow(elements: &[u64]) -> u64 {
     flow::Flow::from_slice(elements)
         .map(|x| x * x + 1)
@@ -134,6 +153,7 @@ fn flow(elements: &[u64]) -> u64 {
         .sum::<u64>()
         .expect("the flow runs")
 }
+
 fn flow_partition(elements: &[u64]) -> u64 {
     flow::Flow::from_slice(elements)
         .partition()

@@ -36,10 +36,16 @@ pub(crate) fn sliding() -> Workload<u64> {
 /// With `N` the seconds that a window has.
 fn workload<const N: i64>(name: &'static str, about: &'static str) -> Workload<u64> {
     Workload::new(name, about, |options| Ok(options.scaled(50_000_000)), |end| *end)
-        .contestant("seq", |end| sample(|| seq::<N>(*end)))
-        .contestant("rayon", |end| sample(|| rayon::<N>(*end)))
-        .contestant("limit", |end| sample(|| limit::<N>(*end)))
-        .contestant("flow", |end| sample(|| with_flow::<N>(*end).expect("the flow runs")))
+        .flow("flow", "`timestamps`, `key_by`, `window`, `aggregate`", |end| {
+            sample(|| with_flow::<N>(*end).expect("the flow runs"))
+        })
+        .peer("rayon", "has no notion of time: keeps all seconds until the end", |end| {
+            sample(|| rayon::<N>(*end))
+        })
+        .limit("limit", "a thread for each source, an array for each second", |end| {
+            sample(|| limit::<N>(*end))
+        })
+        .aside("seq", "one loop, a map for each second", |end| sample(|| seq::<N>(*end)))
 }
 
 fn sample(work: impl FnOnce() -> Vec<Total>) -> Sample {

@@ -1,16 +1,21 @@
 //! How often each word occurs in 200 MB of text: the workload in which keys are dear.
 //!
 //! A run ends with finished tables, one or several that share no word; putting them into a single
-//! map is not timed. All contestants find words with the same tokenizer.
+//! map is not timed. All contestants find words with the same tokenizer. Words are borrowed from a
+//! text in memory, or owned, a `String` for every occurrence, or lent, by a reader of a file whose
+//! buffers do not last.
+
+mod arena;
 mod flows;
 mod limit;
 mod peers;
 mod table;
 mod text;
-use std::cell::OnceCell;
+
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::{io::Write, path::Path};
+use std::io::Write;
+use std::sync::OnceLock;
 
 use foldhash::fast::{FixedState, RandomState};
 use tempfile::NamedTempFile;
@@ -18,83 +23,163 @@ use tempfile::NamedTempFile;
 use self::table::Table;
 use self::text::tokens;
 use super::common::mix;
-use crate::harness::{Checksum, Options, Workload, timed};
+use crate::harness::{Checksum, Options, Sample, Workload, timed};
 
 /// Counts by borrowed word.
 type Slices<'a> = HashMap<&'a str, u64, RandomState>;
-/// Counts by owned word, with the standard hash function.
-type Owned = HashMap<String, u64>;
+/// Counts by owned word.
+type Owned<S = RandomState> = HashMap<String, u64, S>;
 
-/// The text, how many words it has, and a file that holds it, made when somebody asks for it.
+/// A text, and how many words it has. It stays until the end of the program, since timely and
+/// renoir take nothing that is borrowed for less.
+#[derive(Clone, Copy)]
 pub(crate) struct Input {
-    text: String,
+    text: &'static str,
     words: u64,
-    file: OnceCell<NamedTempFile>,
-}
-impl Input {
-    fn file(&self) -> &Path {
-        let write = || {
-            let mut file = NamedTempFile::new().expect("there is a place for temporary files");
-            // Synced, so that writing it back does not disturb the measurement that follows.
-            file.write_all(self.text.as_bytes())
-                .and_then(|()| file.as_file().sync_all())
-                .expect("the text fits");
-            file
-        };
-        self.file.get_or_init(write).path()
-    }
 }
 
-/// The only workload of this file.
-pub(crate) fn workload() -> Workload<Input> {
-    let workload =
-        Workload::new("words-borrowed", "How often each word of a text occurs.", prepare, |i| {
-            i.words
-        })
-        .rayon("rayon-sharded")
-        .contestant_beside("seq-naive", "rayon-naive", |i| {
-            timed(|| peers::seq_naive(&i.text), owned)
-        })
-        .contestant("seq-slices", |i| timed(|| peers::seq_slices(&i.text), |map| slices([map])))
-        .contestant("rayon-naive", |i| timed(|| peers::rayon_naive(&i.text), owned))
-        .contestant("rayon-slices", |i| timed(|| peers::rayon_slices(&i.text), |map| slices([map])))
-        .contestant("rayon-sharded", |i| {
-            timed(|| peers::rayon_sharded(&i.text), |maps| slices(maps))
-        })
-        .contestant("limit-private", |i| timed(|| limit::private(&i.text), |all| tables(all)))
-        .contestant("limit", |i| timed(|| limit::front(&i.text), |all| tables(all)));
-    with_flow(workload)
-}
-fn with_flow(workload: Workload<Input>) -> Workload<Input> {
-    const RUNS: &str = "the flow runs";
+const RUNS: &str = "the flow runs";
+const LIMIT: &str = "two threads, the text in memory; frequent words in a table of 1 MiB for each \
+                     thread, the others in 256 common tables";
+
+/// Words that are slices of the text.
+pub(crate) fn borrowed() -> Workload<Input> {
+    let workload = Workload::new(
+        "words-borrowed",
+        "How often each word of a text occurs, the words borrowed from it.",
+        prepare,
+        |input| input.words,
+    )
+    .flow("flow", "`key_by(word).count()`", |input| {
+        timed(|| flows::keyed(input.text).expect(RUNS), |lists| pairs(lists))
+    })
+    .flow("flow-reduce", "`partition` and `reduce` into a map: what rayon's fold does", |input| {
+        timed(|| flows::reduce(input.text).expect(RUNS), |maps| slices(maps))
+    })
+    .peer("rayon", "64 pieces for each thread, foldhash, the larger map absorbs the smaller", |i| {
+        timed(|| peers::rayon_slices(i.text), |map| slices([map]))
+    })
+    .peer("rayon-sharded", "folds into 256 small maps by hash, which are merged in parallel", |i| {
+        timed(|| peers::rayon_sharded(i.text), |maps| slices(maps))
+    })
+    .peer("crossbeam", peers::CROSSBEAM, |input| {
+        timed(|| peers::crossbeam::<&str>(input.text), |maps| slices(maps))
+    });
+    #[cfg(feature = "peers")]
+    let workload = workload
+        .peer("orx", peers::ORX, |i| timed(|| peers::orx::<&str>(i.text), |map| slices([map])))
+        .peer("timely", peers::TIMELY, |input| {
+            timed(|| peers::timely::<&str>(input.text), |maps| slices(maps))
+        });
     workload
-        .contestant("flow-keyed", |i| {
-            timed(|| flows::keyed(&i.text).expect(RUNS), |lists| pairs(lists))
+        .limit("limit", LIMIT, limit)
+        .aside("limit-private", "two threads, private tables that are merged", |input| {
+            timed(|| limit::private(input.text), |all| tables(all))
         })
-        .contestant("flow-reduce", |i| {
-            timed(|| flows::reduce(&i.text).expect(RUNS), |maps| slices(maps))
-        })
-        .contestant_beside("flow-owned", "rayon-naive", |i| {
-            timed(|| flows::owned(&i.text).expect(RUNS), |lists| pairs(lists))
-        })
-        .contestant("flow-file", |i| {
-            let path = i.file();
-            timed(|| flows::file(path).expect(RUNS), |lists| pairs(lists))
+        .aside("seq", "one loop, one map, foldhash", |input| {
+            timed(|| peers::seq_slices(input.text), |map| slices([map]))
         })
 }
 
+/// A `String` for every occurrence.
+pub(crate) fn owned() -> Workload<Input> {
+    let workload = Workload::new(
+        "words-owned",
+        "How often each word of a text occurs, with a `String` for every occurrence.",
+        prepare,
+        |input| input.words,
+    )
+    .flow("flow", "`key_by_ref(word).count()`", |input| {
+        timed(|| flows::owned(input.text).expect(RUNS), |lists| pairs(lists))
+    })
+    .peer("rayon", "64 pieces for each thread, foldhash, the larger map absorbs the smaller", |i| {
+        timed(|| peers::rayon_owned::<RandomState>(i.text), |map| strings([map]))
+    })
+    .peer("rayon-naive", "the same with the standard hash function", |input| {
+        timed(|| peers::rayon_owned::<peers::Standard>(input.text), |map| strings([map]))
+    })
+    .peer("crossbeam", peers::CROSSBEAM, |input| {
+        timed(|| peers::crossbeam::<String>(input.text), |maps| strings(maps))
+    });
+    #[cfg(feature = "peers")]
+    let workload = workload
+        .peer("orx", peers::ORX, |i| timed(|| peers::orx::<String>(i.text), |map| strings([map])))
+        .peer("timely", peers::TIMELY, |input| {
+            timed(|| peers::timely::<String>(input.text), |maps| strings(maps))
+        })
+        .peer("renoir", peers::RENOIR, |input| {
+            timed(|| peers::renoir(input.text), |maps| strings(maps.iter().flatten()))
+        });
+    workload.limit("limit", LIMIT, limit).aside(
+        "seq-naive",
+        "one loop, one map, the standard hash function",
+        |input| timed(|| peers::seq_naive(input.text), |map| strings([map])),
+    )
+}
+
+/// A text, and a file that holds it.
+pub(crate) struct Filed {
+    input: Input,
+    file: NamedTempFile,
+}
+
+/// From a file, whose words last as long as a buffer.
+pub(crate) fn lent() -> Workload<Filed> {
+    Workload::new(
+        "words-lent",
+        "How often each word of a file occurs; a word is copied when it is new.",
+        |options| {
+            let input = prepare(options)?;
+            // Synced, so that writing it back does not disturb what is measured.
+            let write = || {
+                let mut file = NamedTempFile::new()?;
+                file.write_all(input.text.as_bytes())?;
+                file.as_file().sync_all()?;
+                Ok(file)
+            };
+            let file = write().map_err(|e: std::io::Error| format!("no temporary file: {e}"))?;
+            Ok(Filed { input, file })
+        },
+        |filed| filed.input.words,
+    )
+    .flow("flow", "`from_files`, `key_each`, `count`", |filed| {
+        timed(|| flows::file(filed.file.path()).expect(RUNS), |lists| pairs(lists))
+    })
+    .peer("rayon", "reads the whole file, then as `rayon-sharded`, then owned words", |filed| {
+        timed(|| peers::rayon_file(filed.file.path()), |lists| pairs(lists))
+    })
+    .peer(
+        "crossbeam",
+        "two mappers read blocks in turn; batches to two reducers are one string and the hash and \
+         length of each word",
+        |filed| timed(|| arena::count(filed.file.path()), |lists| pairs(lists)),
+    )
+    .limit("limit", LIMIT, |filed| limit(&filed.input))
+}
+
+fn limit(input: &Input) -> Sample {
+    timed(|| limit::front(input.text), |all| tables(all))
+}
+
+/// The text is made, or read, once for all workloads.
 fn prepare(options: &Options) -> Result<Input, String> {
-    let text = match &options.text {
-        Some(path) => {
-            let bytes =
-                std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-            String::from_utf8(bytes)
-                .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
-        }
-        None => text::generate(options.scaled(200_000_000) as usize),
+    static TEXT: OnceLock<(String, u64)> = OnceLock::new();
+    if TEXT.get().is_none() {
+        let text = read_or_generate(options)?;
+        let words = tokens(&text).count() as u64;
+        TEXT.get_or_init(|| (text, words));
+    }
+    let (text, words) = TEXT.get().expect("it has just been made");
+    Ok(Input { text, words: *words })
+}
+
+fn read_or_generate(options: &Options) -> Result<String, String> {
+    let Some(path) = &options.text else {
+        return Ok(text::generate(options.scaled(200_000_000) as usize));
     };
-    let words = tokens(&text).count() as u64;
-    Ok(Input { text, words, file: OnceCell::new() })
+    let bytes = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
 }
 
 /// The number of words, of distinct words, and a sum over them in any order, in one number.
@@ -109,13 +194,14 @@ fn checksum<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Checksum {
     mix(words).wrapping_add(mix(mix(distinct))).wrapping_add(sum).into()
 }
 
-fn owned(map: &Owned) -> Checksum {
-    checksum(map.iter().map(|(word, count)| (word.as_str(), *count)))
+fn strings<'a, S: 'a>(maps: impl IntoIterator<Item = &'a Owned<S>>) -> Checksum {
+    checksum(maps.into_iter().flatten().map(|(word, count)| (word.as_str(), *count)))
 }
 
 fn slices<'a>(maps: impl IntoIterator<Item = &'a Slices<'a>>) -> Checksum {
     checksum(maps.into_iter().flatten().map(|(word, count)| (*word, *count)))
 }
+
 fn pairs<W: AsRef<str>>(lists: &[Vec<(W, u64)>]) -> Checksum {
     checksum(lists.iter().flatten().map(|(word, count)| (word.as_ref(), *count)))
 }
