@@ -35,20 +35,21 @@ pub(super) fn workload(table: &Table, path: &Path) -> Plotted {
     Ok(root.present()?)
 }
 
-/// For each workload this library's time over the limit's, and below it the fastest peer's.
+/// For each workload this library's speed over the limit's, and below it the fastest peer's.
 pub(super) fn summary(summary: &Summary, path: &Path) -> Plotted {
     let bars: Vec<Bar<'_>> = summary
         .lines
         .iter()
         .flat_map(|line| {
-            let peer = line.peer.as_ref().map(|(name, times)| (*name, *times, colour(Side::Peer)));
-            [Some((line.workload, line.flow, colour(Side::Flow))), peer]
+            let peer =
+                line.peer.as_ref().map(|(name, times)| (*name, 1.0 / *times, colour(Side::Peer)));
+            [Some((line.workload, 1.0 / line.flow, colour(Side::Flow))), peer]
         })
         .flatten()
         .collect();
     let root = SVGBackend::new(path, (900, FRAME + BAR * bars.len() as u32)).into_drawing_area();
     root.fill(&WHITE)?;
-    draw(&root, "time, × limit: Flow, and below it the fastest peer", &bars)?;
+    draw(&root, "speed as a share of the limit's: Flow, and below it the fastest peer", &bars)?;
     Ok(root.present()?)
 }
 
@@ -61,7 +62,7 @@ fn draw(area: &Area<'_>, title: &str, bars: &[Bar<'_>]) -> Plotted {
         .y_label_area_size(130)
         // Room for the number behind the longest bar; the first bar is on top.
         .build_cartesian_2d(0.0..most * 1.2, bars.len() as f64..0.0)?;
-    chart.configure_mesh().disable_y_mesh().disable_y_axis().y_labels(0).x_labels(4).draw()?;
+    chart.configure_mesh().disable_mesh().disable_y_axis().y_labels(0).x_labels(4).draw()?;
     chart.draw_series(bars.iter().enumerate().map(|(place, (_, value, colour))| {
         let top = place as f64;
         Rectangle::new([(0.0, top + 0.15), (*value, top + 0.85)], colour.filled())

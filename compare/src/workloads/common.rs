@@ -43,6 +43,25 @@ impl Claims {
     }
 }
 
+/// Cuts `text` at line ends into pieces of about `size` bytes.
+pub(crate) fn chunks(text: &str, size: usize) -> Vec<&str> {
+    let mut chunks = Vec::with_capacity(text.len() / size + 1);
+    let mut rest = text;
+    while !rest.is_empty() {
+        // The cut is behind a line end, which is never inside of a character.
+        let cut = rest
+            .as_bytes()
+            .iter()
+            .skip(size)
+            .position(|byte| *byte == b'\n')
+            .map_or(rest.len(), |at| size + at + 1);
+        let (chunk, behind) = rest.split_at(cut);
+        chunks.push(chunk);
+        rest = behind;
+    }
+    chunks
+}
+
 /// A finaliser in the manner of SplitMix64: every bit of the input reaches every bit of the output.
 pub(crate) fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -76,4 +95,18 @@ pub(crate) fn prefetch<T>(place: &T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cut_behind_line_ends_and_lose_nothing() {
+        let text = "one two\n\nthree ß\nfour\n".repeat(100);
+        let chunks = chunks(&text, 300);
+        assert!(chunks.len() > 5);
+        assert!(chunks.iter().all(|chunk| chunk.ends_with('\n')));
+        assert_eq!(chunks.concat(), text);
+    }
 }

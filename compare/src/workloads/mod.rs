@@ -4,9 +4,14 @@
 mod common;
 mod exchange;
 mod handover;
+mod int_table;
+mod join;
 mod map;
 mod ordered;
+mod pipeline;
 mod skewed;
+mod stations;
+mod text_fold;
 mod tiny;
 mod windows;
 mod words;
@@ -19,6 +24,8 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(words::borrowed()),
         Box::new(words::lent()),
         Box::new(words::owned()),
+        Box::new(stations::few()),
+        Box::new(stations::many()),
         Box::new(map::over_range()),
         Box::new(map::over_slice()),
         Box::new(skewed::workload()),
@@ -29,6 +36,8 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(exchange::into_maps()),
         Box::new(exchange::many::workload()),
         Box::new(handover::workload()),
+        Box::new(pipeline::workload()),
+        Box::new(join::workload()),
         Box::new(ordered::workload()),
         Box::new(windows::fixed()),
         Box::new(windows::sliding()),

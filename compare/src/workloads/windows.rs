@@ -5,6 +5,13 @@
 //! has seen, and none may sort the input or wait for its end. The events are made on the fly, by the
 //! same code everywhere: that is part of what is measured.
 
+mod aligned;
+mod channels;
+#[cfg(feature = "peers")]
+mod renoir;
+#[cfg(feature = "peers")]
+mod timely;
+
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -13,6 +20,7 @@ use flow::{BoxError, Demand, Flow, FlowError, Pane, Produced, Producer, Timestam
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
+use self::aligned::Source;
 use super::common::{mix, on_two_threads};
 use crate::harness::{Sample, Workload, timed};
 
@@ -35,21 +43,42 @@ pub(crate) fn sliding() -> Workload<u64> {
 
 /// With `N` the seconds that a window has.
 fn workload<const N: i64>(name: &'static str, about: &'static str) -> Workload<u64> {
-    Workload::new(name, about, |options| Ok(options.scaled(50_000_000)), |end| *end)
+    let workload = Workload::new(name, about, |options| Ok(options.scaled(50_000_000)), |end| *end)
         .flow("flow", "`timestamps`, `key_by`, `window`, `aggregate`", |end| {
-            sample(|| with_flow::<N>(*end).expect("the flow runs"))
+            sample(|| vec![with_flow::<N>(*end).expect("the flow runs")])
         })
         .peer("rayon", "has no notion of time: keeps all seconds until the end", |end| {
-            sample(|| rayon::<N>(*end))
+            sample(|| vec![rayon::<N>(*end)])
         })
+        .peer("crossbeam", CROSSBEAM, |end| {
+            sample(|| channels::windows::<N>([0, 1].map(|n| Source::summing(n, *end))))
+        });
+    #[cfg(feature = "peers")]
+    let workload = workload
+        .peer("timely", TIMELY, |&end| {
+            sample(|| timely::windows::<N>(move |n| Source::summing(n, end)))
+        })
+        .peer("timely-plain", "the same, every event sent", |&end| {
+            sample(|| timely::windows::<N>(move |n| Source::plain(n, end)))
+        })
+        .peer("renoir", renoir::BY_HAND, |end| sample(|| renoir::by_hand::<N>(*end)))
+        .peer("renoir-window", renoir::OWN, |end| sample(|| renoir::own::<N>(*end)))
+        .other_result();
+    workload
         .limit("limit", "a thread for each source, an array for each second", |end| {
-            sample(|| limit::<N>(*end))
+            sample(|| vec![limit::<N>(*end)])
         })
-        .aside("seq", "one loop, a map for each second", |end| sample(|| seq::<N>(*end)))
+        .aside("seq", "one loop, a map for each second", |end| sample(|| vec![seq::<N>(*end)]))
 }
 
-fn sample(work: impl FnOnce() -> Vec<Total>) -> Sample {
-    timed(work, |totals| totals.iter().map(|total| total.checksum()).fold(0, u64::wrapping_add))
+const CROSSBEAM: &str = "two sources that sum up by second and key, two reducers, bounded channels of \
+                         16 batches; windows from seconds by adding and taking back; foldhash";
+#[cfg(feature = "peers")]
+const TIMELY: &str = "two workers that sum up by second and key, `Exchange`, an own operator; windows \
+                      from seconds by adding and taking back; foldhash";
+
+fn sample(work: impl FnOnce() -> Vec<Vec<Total>>) -> Sample {
+    timed(work, |lists| lists.iter().flatten().map(Total::checksum).fold(0, u64::wrapping_add))
 }
 
 #[derive(Clone, Copy)]
@@ -97,6 +126,7 @@ impl Iterator for Events {
 }
 
 /// What a window of a key gives.
+#[derive(Clone)]
 struct Total {
     key: u32,
     /// The second in which it begins.

@@ -13,6 +13,7 @@ use super::{pairs, sum};
 use crate::harness::{Workload, timed};
 use crate::peers::{Shuffle, absorb, channels};
 use crate::workloads::common::{Claims, mix, on_two_threads};
+use crate::workloads::int_table::Table;
 
 /// Events for each key.
 const EVENTS: u64 = 5;
@@ -158,33 +159,6 @@ fn flow(end: u64) -> Result<Vec<Vec<(u64, u64)>>, FlowError> {
         .into_partitions()
 }
 
-/// Sums by key, open addressing; a key of 0 is a free slot (no key is 0, see [`pair`]).
-struct Table(Vec<(u64, u64)>);
-
-impl Table {
-    fn new(keys: usize) -> Self {
-        Table(vec![(0, 0); (keys * 2).next_power_of_two()])
-    }
-
-    #[inline(always)]
-    fn add(&mut self, (key, value): (u64, u64)) {
-        let last = self.0.len() - 1;
-        let mut at = key as usize & last;
-        while self.0[at].0 != key {
-            if self.0[at].0 == 0 {
-                self.0[at].0 = key;
-                break;
-            }
-            at = (at + 1) & last;
-        }
-        self.0[at].1 += value;
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.0.iter().copied().filter(|(key, _)| *key != 0)
-    }
-}
-
 fn limit(end: u64) -> Vec<Table> {
     let claims = Claims::new(end, 64 * 1024);
     let appended = on_two_threads(|_| {
@@ -204,7 +178,7 @@ fn limit(end: u64) -> Vec<Table> {
         let take = |nth: u64| parts[nth as usize].lock().expect("no contestant panics").take();
         let aggregate = |(one, other): (Vec<_>, Vec<_>)| {
             let mut table = Table::new(keys);
-            one.into_iter().chain(other).for_each(|pair| table.add(pair));
+            one.into_iter().chain(other).for_each(|(key, value)| table.add(key, value));
             table
         };
         claims.iter().flatten().filter_map(take).map(aggregate).collect::<Vec<_>>()

@@ -7,8 +7,8 @@
 use std::sync::Mutex;
 
 use super::table::{Table, Word};
-use super::text::{chunks, tokens};
-use crate::workloads::common::{Claims, on_two_threads, prefetch};
+use super::text::tokens;
+use crate::workloads::common::{Claims, chunks, on_two_threads, prefetch};
 
 /// Bytes of text that a thread claims at a time.
 const CHUNK: usize = 512 * 1024;

@@ -20,15 +20,15 @@ use std::sync::OnceLock;
 use foldhash::fast::{FixedState, RandomState};
 use tempfile::NamedTempFile;
 
+use self::peers::Words;
 use self::table::Table;
 use self::text::tokens;
 use super::common::mix;
+use super::text_fold;
 use crate::harness::{Checksum, Options, Sample, Workload, timed};
 
 /// Counts by borrowed word.
 type Slices<'a> = HashMap<&'a str, u64, RandomState>;
-/// Counts by owned word.
-type Owned<S = RandomState> = HashMap<String, u64, S>;
 
 /// A text, and how many words it has. It stays until the end of the program, since timely and
 /// renoir take nothing that is borrowed for less.
@@ -56,20 +56,22 @@ pub(crate) fn borrowed() -> Workload<Input> {
     .flow("flow-reduce", "`partition` and `reduce` into a map: what rayon's fold does", |input| {
         timed(|| flows::reduce(input.text).expect(RUNS), |maps| slices(maps))
     })
-    .peer("rayon", "64 pieces for each thread, foldhash, the larger map absorbs the smaller", |i| {
-        timed(|| peers::rayon_slices(i.text), |map| slices([map]))
+    .peer("rayon", text_fold::RAYON, |i| {
+        timed(|| text_fold::rayon::<Words<&str>>(i.text), |map| slices([map]))
     })
     .peer("rayon-sharded", "folds into 256 small maps by hash, which are merged in parallel", |i| {
         timed(|| peers::rayon_sharded(i.text), |maps| slices(maps))
     })
-    .peer("crossbeam", peers::CROSSBEAM, |input| {
-        timed(|| peers::crossbeam::<&str>(input.text), |maps| slices(maps))
+    .peer("crossbeam", text_fold::CROSSBEAM, |input| {
+        timed(|| text_fold::crossbeam::<Words<&str>>(input.text), |maps| slices(maps))
     });
     #[cfg(feature = "peers")]
     let workload = workload
-        .peer("orx", peers::ORX, |i| timed(|| peers::orx::<&str>(i.text), |map| slices([map])))
-        .peer("timely", peers::TIMELY, |input| {
-            timed(|| peers::timely::<&str>(input.text), |maps| slices(maps))
+        .peer("orx", text_fold::ORX, |i| {
+            timed(|| text_fold::orx::<Words<&str>>(i.text), |map| slices([map]))
+        })
+        .peer("timely", text_fold::TIMELY, |input| {
+            timed(|| text_fold::timely::<Words<&str>>(input.text), |maps| slices(maps))
         });
     workload
         .limit("limit", LIMIT, limit)
@@ -77,7 +79,7 @@ pub(crate) fn borrowed() -> Workload<Input> {
             timed(|| limit::private(input.text), |all| tables(all))
         })
         .aside("seq", "one loop, one map, foldhash", |input| {
-            timed(|| peers::seq_slices(input.text), |map| slices([map]))
+            timed(|| text_fold::seq::<Words<&str>>(input.text), |map| slices([map]))
         })
 }
 
@@ -92,23 +94,25 @@ pub(crate) fn owned() -> Workload<Input> {
     .flow("flow", "`key_by_ref(word).count()`", |input| {
         timed(|| flows::owned(input.text).expect(RUNS), |lists| pairs(lists))
     })
-    .peer("rayon", "64 pieces for each thread, foldhash, the larger map absorbs the smaller", |i| {
-        timed(|| peers::rayon_owned::<RandomState>(i.text), |map| strings([map]))
+    .peer("rayon", text_fold::RAYON, |i| {
+        timed(|| text_fold::rayon::<Words<String>>(i.text), |map| strings([map]))
     })
     .peer("rayon-naive", "the same with the standard hash function", |input| {
-        timed(|| peers::rayon_owned::<peers::Standard>(input.text), |map| strings([map]))
+        timed(|| peers::rayon_naive(input.text), |map| strings([map]))
     })
-    .peer("crossbeam", peers::CROSSBEAM, |input| {
-        timed(|| peers::crossbeam::<String>(input.text), |maps| strings(maps))
+    .peer("crossbeam", text_fold::CROSSBEAM, |input| {
+        timed(|| text_fold::crossbeam::<Words<String>>(input.text), |maps| strings(maps))
     });
     #[cfg(feature = "peers")]
     let workload = workload
-        .peer("orx", peers::ORX, |i| timed(|| peers::orx::<String>(i.text), |map| strings([map])))
-        .peer("timely", peers::TIMELY, |input| {
-            timed(|| peers::timely::<String>(input.text), |maps| strings(maps))
+        .peer("orx", text_fold::ORX, |i| {
+            timed(|| text_fold::orx::<Words<String>>(i.text), |map| strings([map]))
         })
-        .peer("renoir", peers::RENOIR, |input| {
-            timed(|| peers::renoir(input.text), |maps| strings(maps.iter().flatten()))
+        .peer("timely", text_fold::TIMELY, |input| {
+            timed(|| text_fold::timely::<Words<String>>(input.text), |maps| strings(maps))
+        })
+        .peer("renoir", text_fold::RENOIR, |input| {
+            timed(|| text_fold::renoir::<Words<String>>(input.text), |maps| strings(maps))
         });
     workload.limit("limit", LIMIT, limit).aside(
         "seq-naive",
@@ -194,7 +198,7 @@ fn checksum<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Checksum {
     mix(words).wrapping_add(mix(mix(distinct))).wrapping_add(sum).into()
 }
 
-fn strings<'a, S: 'a>(maps: impl IntoIterator<Item = &'a Owned<S>>) -> Checksum {
+fn strings<'a, S: 'a>(maps: impl IntoIterator<Item = &'a HashMap<String, u64, S>>) -> Checksum {
     checksum(maps.into_iter().flatten().map(|(word, count)| (word.as_str(), *count)))
 }
 

@@ -8,25 +8,6 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace()
 }
 
-/// Cuts `text` at line ends into pieces of about `size` bytes.
-pub(super) fn chunks(text: &str, size: usize) -> Vec<&str> {
-    let mut chunks = Vec::with_capacity(text.len() / size + 1);
-    let mut rest = text;
-    while !rest.is_empty() {
-        // The cut is behind a line end, which is never inside of a character.
-        let cut = rest
-            .as_bytes()
-            .iter()
-            .skip(size)
-            .position(|byte| *byte == b'\n')
-            .map_or(rest.len(), |at| size + at + 1);
-        let (chunk, behind) = rest.split_at(cut);
-        chunks.push(chunk);
-        rest = behind;
-    }
-    chunks
-}
-
 /// About `bytes` of text with the statistics of source code, the same on every machine.
 ///
 /// Lines are indented and hold 3 to 14 words. Every second word is repeated from near by, as a file
@@ -138,15 +119,6 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn chunks_cut_behind_line_ends_and_lose_nothing() {
-        let text = generate(10_000);
-        let chunks = chunks(&text, 300);
-        assert!(chunks.len() > 20);
-        assert!(chunks.iter().all(|chunk| chunk.ends_with('\n')));
-        assert_eq!(chunks.concat(), text);
-    }
 
     #[test]
     fn generated_text_is_the_same_every_time() {
