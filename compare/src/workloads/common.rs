@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crossbeam_channel::bounded;
 use crossbeam_utils::CachePadded;
 
 /// Runs `work` on the calling thread and, at the same time, on one more.
@@ -60,6 +61,47 @@ pub(crate) fn chunks(text: &str, size: usize) -> Vec<&str> {
         rest = behind;
     }
     chunks
+}
+
+/// The integers of a run, in batches of `size`.
+pub(crate) fn batches(end: u64, size: usize) -> impl Iterator<Item = Range<u64>> {
+    (0..end).step_by(size).map(move |start| start..end.min(start + size as u64))
+}
+
+/// One hand-over between two threads, as fast as we could write it: what `make` makes of each integer
+/// goes to the other thread, and `read` reads it there; the results are added up.
+///
+/// Empty batches return to the producer: no allocation, and the same few kilobytes stay in the
+/// caches.
+pub(crate) fn hand_over(
+    end: u64,
+    size: usize,
+    waiting: usize,
+    make: impl Fn(u64) -> u64 + Send,
+    read: impl Fn(&[u64]) -> u64,
+) -> u64 {
+    let (sender, receiver) = bounded::<Vec<u64>>(waiting);
+    let (back, empty) = bounded::<Vec<u64>>(waiting + 2);
+    for _ in 0..waiting + 2 {
+        back.send(Vec::with_capacity(size)).expect("there is room for all");
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for events in batches(end, size) {
+                let mut batch = empty.recv().expect("the consumer returns all batches");
+                batch.clear();
+                batch.extend(events.map(&make));
+                sender.send(batch).expect("the consumer waits for the end");
+            }
+        });
+        let mut total = 0u64;
+        for batch in &receiver {
+            total = total.wrapping_add(read(&batch));
+            // The producer may have gone with its last batch.
+            let _ = back.send(batch);
+        }
+        total
+    })
 }
 
 /// A finaliser in the manner of SplitMix64: every bit of the input reaches every bit of the output.

@@ -2,10 +2,10 @@
 //! events.
 
 use std::hint::black_box;
-use std::ops::Range;
 
 use crossbeam_channel::bounded;
 
+use super::common::{batches, hand_over};
 use crate::harness::{Workload, timed};
 use crate::report::Unit;
 
@@ -31,16 +31,11 @@ pub(crate) fn workload() -> Workload<u64> {
         timed(|| crossbeam(*end), |sum| *sum)
     })
     .limit("limit", "the same, and empty batches return to the producer", |end| {
-        timed(|| limit(*end), |sum| *sum)
+        timed(|| hand_over(*end, BATCH, UNDER_WAY, |x| x, sum), |sum| *sum)
     })
     .aside("seq", "the work without the hand-over: fill a batch, add it up", |end| {
         timed(|| seq(*end), |sum| *sum)
     })
-}
-
-/// The events of a run, in batches.
-fn batches(end: u64) -> impl Iterator<Item = Range<u64>> {
-    (0..end).step_by(BATCH).map(move |start| start..end.min(start + BATCH as u64))
 }
 
 fn sum(batch: &[u64]) -> u64 {
@@ -51,7 +46,7 @@ fn sum(batch: &[u64]) -> u64 {
 fn seq(end: u64) -> u64 {
     let mut batch = Vec::with_capacity(BATCH);
     let mut total = 0u64;
-    for events in batches(end) {
+    for events in batches(end, BATCH) {
         batch.clear();
         batch.extend(events);
         // Otherwise the optimiser sees that the sum of a range is a formula.
@@ -64,38 +59,11 @@ fn crossbeam(end: u64) -> u64 {
     let (sender, receiver) = bounded::<Vec<u64>>(UNDER_WAY);
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            for events in batches(end) {
+            for events in batches(end, BATCH) {
                 sender.send(events.collect()).expect("the consumer waits for the end");
             }
         });
         receiver.iter().map(|batch| sum(&batch)).fold(0, u64::wrapping_add)
-    })
-}
-
-/// The same, but empty batches return to the producer: no allocation, and the same few kilobytes
-/// stay in the caches.
-fn limit(end: u64) -> u64 {
-    let (sender, receiver) = bounded::<Vec<u64>>(UNDER_WAY);
-    let (back, empty) = bounded::<Vec<u64>>(UNDER_WAY + 2);
-    for _ in 0..UNDER_WAY + 2 {
-        back.send(Vec::with_capacity(BATCH)).expect("there is room for all");
-    }
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for events in batches(end) {
-                let mut batch = empty.recv().expect("the consumer returns all batches");
-                batch.clear();
-                batch.extend(events);
-                sender.send(batch).expect("the consumer waits for the end");
-            }
-        });
-        let mut total = 0u64;
-        for batch in &receiver {
-            total = total.wrapping_add(sum(&batch));
-            // The producer may have gone with its last batch.
-            let _ = back.send(batch);
-        }
-        total
     })
 }
 

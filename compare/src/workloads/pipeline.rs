@@ -1,9 +1,7 @@
 //! Three stages, each on its own: one makes integers, one maps them, one maps them again and adds
 //! them up. What it costs to be divided into stages, where nothing is gained by it.
 
-use std::ops::Range;
-
-use super::common::mix;
+use super::common::{batches, hand_over};
 use crate::harness::{Workload, timed};
 use crate::report::Unit;
 
@@ -46,7 +44,7 @@ pub(crate) fn workload() -> Workload<u64> {
         });
     workload
         .limit("limit", "two threads and one hand-over, batches of 4,096 that return", |end| {
-            timed(|| limit(*end), |sum| *sum)
+            timed(|| hand_over(*end, BATCH, WAITING, first, sum), |sum| *sum)
         })
         .aside("seq", "one loop", |end| {
             timed(|| (0..*end).map(first).map(second).fold(0, u64::wrapping_add), |sum| *sum)
@@ -63,11 +61,6 @@ fn first(x: u64) -> u64 {
 #[inline]
 fn second(x: u64) -> u64 {
     x.wrapping_mul(3) ^ (x >> 3)
-}
-
-/// The events of a run, in batches.
-fn batches(end: u64) -> impl Iterator<Item = Range<u64>> {
-    (0..end).step_by(BATCH).map(move |start| start..end.min(start + BATCH as u64))
 }
 
 fn map(mut batch: Vec<u64>) -> Vec<u64> {
@@ -93,7 +86,7 @@ fn threads<S: Send, R: Send>(
     let ((to_map, made), (to_sum, mapped)) = (channel(), channel());
     let (send, receive) = (&send, &receive);
     std::thread::scope(|scope| {
-        scope.spawn(move || batches(end).for_each(|events| send(&to_map, events.collect())));
+        scope.spawn(move || batches(end, BATCH).for_each(|events| send(&to_map, events.collect())));
         scope.spawn(move || {
             std::iter::from_fn(|| receive(&made)).for_each(|batch| send(&to_sum, map(batch)));
         });
@@ -127,7 +120,7 @@ fn tokio(end: u64) -> u64 {
     let runtime = crate::peers::tokio::runtime();
     let ((to_map, mut made), (to_sum, mut mapped)) = (channel(WAITING), channel(WAITING));
     runtime.spawn(async move {
-        for events in batches(end) {
+        for events in batches(end, BATCH) {
             to_map.send(events.collect()).await.expect(WAITS);
         }
     });
@@ -158,7 +151,7 @@ fn timely(end: u64) -> Vec<u64> {
     use ::timely::dataflow::operators::generic::operator::Operator;
     use ::timely::dataflow::operators::vec::Map;
 
-    use super::common::Claims;
+    use super::common::{Claims, mix};
     use crate::peers::timely::{batches, run};
 
     let claims = Arc::new(Claims::new(end, 4 * BATCH as u64));
@@ -188,32 +181,6 @@ fn renoir(end: u64) -> Vec<Vec<u64>> {
         sums.for_each(move |sum| place.push(sum));
     });
     gathered.take()
-}
-
-/// The source and the first map on one thread, the rest on the other; empty batches return.
-fn limit(end: u64) -> u64 {
-    let (sender, receiver) = crossbeam_channel::bounded::<Vec<u64>>(WAITING);
-    let (back, empty) = crossbeam_channel::bounded::<Vec<u64>>(WAITING + 2);
-    for _ in 0..WAITING + 2 {
-        back.send(Vec::with_capacity(BATCH)).expect("there is room for all");
-    }
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for events in batches(end) {
-                let mut batch = empty.recv().expect("the consumer returns all batches");
-                batch.clear();
-                batch.extend(events.map(first));
-                sender.send(batch).expect(WAITS);
-            }
-        });
-        let mut total = 0u64;
-        for batch in &receiver {
-            total = total.wrapping_add(sum(&batch));
-            // The producer may have gone with its last batch.
-            let _ = back.send(batch);
-        }
-        total
-    })
 }
 
 fn flow(end: u64) -> Result<u64, flow::FlowError> {
