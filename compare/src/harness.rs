@@ -228,20 +228,23 @@ impl<I> Compare for Workload<I> {
         let input = (self.prepare)(options)?;
         let mut rows: Vec<Row> =
             selection.iter().map(|c| Row::new(c.name, c.how, c.side)).collect();
-        let mut agreed = Agreement::default();
+        let (mut agreed, mut others) = (Agreement::default(), Vec::new());
         for round in 1..=options.rounds {
             eprintln!("{}: round {round} of {}", self.name, options.rounds);
-            for (contestant, row) in selection.iter().zip(&mut rows) {
+            for (nth, contestant) in selection.iter().enumerate() {
                 let sample = (contestant.run)(&input);
                 if contestant.agrees {
                     agreed
                         .check(contestant.name, sample.checksum)
                         .map_err(|what| format!("{}: {what}", self.name))?;
                 } else {
-                    row.differs |= !agreed.is(sample.checksum);
+                    others.push((nth, sample.checksum));
                 }
-                row.push(&sample);
+                rows[nth].push(&sample);
             }
+        }
+        for (nth, checksum) in others {
+            rows[nth].differs |= !agreed.is(checksum);
         }
         let Workload { name, about, unit, .. } = *self;
         let events = (self.events)(&input);

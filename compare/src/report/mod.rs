@@ -250,4 +250,17 @@ mod tests {
         assert!(read("workload.md").contains("| limit |"));
         assert!(read("workload.svg").contains("limit"));
     }
+
+    #[test]
+    fn a_record_is_begun_once_and_appended_to() {
+        let folder = tempfile::tempdir().expect("there is a place for it");
+        let file = folder.path().join("figures.tsv");
+        let tables = [table(vec![row("limit", Side::Limit, [1.0; 3])])];
+        append(&tables, &file).expect("it can be written");
+        append(&tables, &file).expect("it can be written");
+        let text = fs::read_to_string(&file).expect("it is there");
+        let fields: Vec<_> = text.lines().map(|line| line.split('\t').count()).collect();
+        assert_eq!(fields, [11, 11, 11]);
+        assert!(text.lines().skip(1).all(|line| line.contains("\tworkload\tlimit\t1\t3\t1000\t")));
+    }
 }

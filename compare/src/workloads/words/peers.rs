@@ -62,7 +62,7 @@ pub(super) fn rayon_naive(text: &str) -> HashMap<String, u64> {
 
 /// The best that we found for rayon: fold into many small maps that divide the words by their hash.
 ///
-/// Merging is parallel then (the last merge of [`rayon_slices`], of its two largest maps, has only
+/// Merging is parallel then (the last merge of [`text_fold::rayon`], of its two largest maps, has only
 /// one thread) and finds its maps in the cache. Hashing each word twice costs less than that gains.
 pub(super) fn rayon_sharded(text: &str) -> Vec<Slices<'_>> {
     // One hasher for all, since the shard is chosen by the same hash.
