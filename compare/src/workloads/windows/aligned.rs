@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{DISORDER, Event, Events, SECOND, Slot, Table, Total, add};
+use super::{DISORDER, Event, SECOND, Slot, Table, Total, add};
 
 /// Events that one source makes in a step.
 const STEP: usize = 4_096;
@@ -12,24 +12,23 @@ const STEP: usize = 4_096;
 pub(super) type Partial = (i64, u32, u64, u64);
 
 /// One source, which may sum up by second and key what it sends.
-pub(super) struct Source {
-    events: Events,
+pub(super) struct Source<E> {
+    events: E,
     highest: i64,
     /// The sums of the seconds that are not over; none where every event is sent.
     sums: Option<Seconds>,
     ended: bool,
 }
 
-impl Source {
+impl<E: Iterator<Item = Event>> Source<E> {
     /// Every event is sent.
-    pub(super) fn plain(source: u64, end: u64) -> Self {
-        let events = Events::of_source(source, end);
+    pub(super) fn plain(events: E) -> Self {
         Source { events, highest: i64::MIN / 2, sums: None, ended: false }
     }
 
     /// One partial sum for each key and second.
-    pub(super) fn summing(source: u64, end: u64) -> Self {
-        Source { sums: Some(Seconds::default()), ..Source::plain(source, end) }
+    pub(super) fn summing(events: E) -> Self {
+        Source { sums: Some(Seconds::default()), ..Source::plain(events) }
     }
 
     /// Adds what is to be sent next. Gives the first second that may still come; none where the
@@ -38,7 +37,9 @@ impl Source {
         if self.ended {
             return None;
         }
+        let mut made = 0;
         for event in self.events.by_ref().take(STEP) {
+            made += 1;
             self.highest = self.highest.max(event.at);
             let partial = partial(event);
             match &mut self.sums {
@@ -46,7 +47,7 @@ impl Source {
                 None => batch.push(partial),
             }
         }
-        self.ended = self.events.next >= self.events.end;
+        self.ended = made < STEP;
         let open = (self.highest - DISORDER).div_euclid(SECOND);
         let over = if self.ended { i64::MAX } else { open };
         while let Some((second, table)) = self.sums.as_mut().and_then(|sums| sums.pop(over)) {

@@ -2,8 +2,8 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::Total;
 use super::aligned::{Partial, Source, Windows};
+use super::{Event, Total};
 use crate::harness::THREADS;
 
 /// What a source sends in one step to one reducer: which source, the first second that it may still
@@ -12,7 +12,10 @@ type Message = (usize, i64, Vec<Partial>);
 
 /// A thread for each source, two reducers, a bounded channel for each of these. A reducer closes a
 /// window when both sources have passed it.
-pub(super) fn windows<const N: i64>(sources: [Source; 2]) -> Vec<Vec<Total>> {
+pub(super) fn windows<const N: i64, E>(sources: [Source<E>; 2]) -> Vec<Vec<Total>>
+where
+    E: Iterator<Item = Event> + Send,
+{
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| bounded(16)).unzip();
     std::thread::scope(|scope| {
         for (nth, source) in sources.into_iter().enumerate() {
@@ -26,7 +29,10 @@ pub(super) fn windows<const N: i64>(sources: [Source; 2]) -> Vec<Vec<Total>> {
     })
 }
 
-fn send(nth: usize, mut source: Source, reducers: &[Sender<Message>]) {
+fn send<E>(nth: usize, mut source: Source<E>, reducers: &[Sender<Message>])
+where
+    E: Iterator<Item = Event>,
+{
     let (mut batch, mut last) = (Vec::new(), i64::MIN);
     while let Some(open) = source.step(&mut batch) {
         // A step that neither moves time nor has a sum says nothing.

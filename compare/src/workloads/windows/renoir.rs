@@ -3,12 +3,12 @@
 //! Its own windows begin at the first event of each key instead of at multiples of their length, and
 //! an event before that is dropped; so their sums are others.
 
-use ::renoir::operator::StreamElement;
+use ::renoir::operator::{Operator, StreamElement};
 use ::renoir::prelude::EventTimeWindow;
 use ::renoir::{KeyedStream, StreamContext};
 
 use super::aligned::{Partial, Windows, partial};
-use super::{DISORDER, Events, SECOND, Total};
+use super::{DISORDER, Event, SECOND, Total};
 use crate::peers::renoir::{Gathered, batches, run};
 
 /// Events after which a source says how far time has come: everyone who keeps a window looks at it
@@ -22,13 +22,16 @@ pub(super) const BY_HAND: &str = "`rich_map_custom` with aligned windows by hand
                                   watermark each 16,384 events";
 
 /// The partial sum of one event each, by key, with times.
-fn partials(
+fn partials<E>(
     context: &StreamContext,
-    end: u64,
-) -> KeyedStream<impl ::renoir::operator::Operator<Out = (u32, Partial)> + 'static> {
+    source: impl FnOnce(u64) -> E + Clone + Send + 'static,
+) -> KeyedStream<impl Operator<Out = (u32, Partial)> + 'static>
+where
+    E: Iterator<Item = Event> + Send + 'static,
+{
     let (mut highest, mut seen) = (i64::MIN / 2, 0);
     context
-        .stream_par_iter(move |source, _| Events::of_source(source, end))
+        .stream_par_iter(move |nth, _| source(nth))
         .batch_mode(batches())
         .map(|event| (event.at, partial(event)))
         .add_timestamps(
@@ -44,12 +47,17 @@ fn partials(
 }
 
 /// Its own windows.
-pub(super) fn own<const N: i64>(end: u64) -> Vec<Vec<Total>> {
+pub(super) fn own<const N: i64, E>(
+    source: impl FnOnce(u64) -> E + Clone + Send + 'static,
+) -> Vec<Vec<Total>>
+where
+    E: Iterator<Item = Event> + Send + 'static,
+{
     let gathered = Gathered::new();
     let mut place = gathered.place();
     run(|context| {
         let window = EventTimeWindow::sliding(N * SECOND, SECOND);
-        let sums = partials(context, end).window(window).fold(
+        let sums = partials(context, source).window(window).fold(
             (i64::MAX, 0, 0),
             |(start, sum, count), partial| {
                 *start = partial.0.min(*start);
@@ -65,12 +73,17 @@ pub(super) fn own<const N: i64>(end: u64) -> Vec<Vec<Total>> {
 }
 
 /// Aligned windows, in an operator that is called with every element.
-pub(super) fn by_hand<const N: i64>(end: u64) -> Vec<Vec<Total>> {
+pub(super) fn by_hand<const N: i64, E>(
+    source: impl FnOnce(u64) -> E + Clone + Send + 'static,
+) -> Vec<Vec<Total>>
+where
+    E: Iterator<Item = Event> + Send + 'static,
+{
     let gathered = Gathered::new();
     let mut place = gathered.place();
     run(|context| {
         let (mut windows, mut ended) = (Windows::<N>::default(), false);
-        let closed = partials(context, end).rich_map_custom(move |mut elements| {
+        let closed = partials(context, source).rich_map_custom(move |mut elements| {
             // The end is passed on behind the windows that it has closed.
             if std::mem::take(&mut ended) {
                 return StreamElement::FlushAndRestart;

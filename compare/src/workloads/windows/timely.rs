@@ -6,14 +6,17 @@ use std::rc::Rc;
 use ::timely::dataflow::channels::pact::Exchange;
 use ::timely::dataflow::operators::generic::operator::Operator;
 
-use super::Total;
 use super::aligned::{Partial, Source, Windows};
+use super::{Event, Total};
 use crate::peers::timely::{batches, run};
 
 /// A worker for each of the two sources, which `source` makes by its number.
-pub(super) fn windows<const N: i64>(
-    source: impl Fn(u64) -> Source + Send + Sync + 'static,
-) -> Vec<Vec<Total>> {
+pub(super) fn windows<const N: i64, E>(
+    source: impl Fn(u64) -> Source<E> + Send + Sync + 'static,
+) -> Vec<Vec<Total>>
+where
+    E: Iterator<Item = Event> + 'static,
+{
     run(move |scope, worker, totals: Rc<RefCell<Vec<Total>>>| {
         let (mut source, mut open) = (source(worker as u64), i64::MIN);
         let partials = batches(scope, move |time, batch| {
