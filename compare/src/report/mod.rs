@@ -71,10 +71,13 @@ impl Table {
             other.map_or("–".into(), |other| three_digits(row.times(other)))
         };
         let (limit, peer) = (times(self.limit()), times(self.fastest_peer()));
+        let limit_cpu =
+            self.limit().map_or("–".into(), |limit| three_digits(row.times_processor(limit)));
         let mark = if row.differs { " (other result)" } else { "" };
         let (name, memory) = (row.name, mebibytes(row.peak));
         format!(
-            "| {name}{mark} | {speed} | {wall} ({least}–{most}) | {cpu} | {limit} | {peer} | {memory} |"
+            "| {name}{mark} | {speed} | {wall} ({least}–{most}) | {cpu} | {limit} | \
+             {limit_cpu} | {peer} | {memory} |"
         )
     }
 
@@ -96,9 +99,10 @@ impl fmt::Display for Table {
         writeln!(f, "## {}\n\n{} {size} in each run.\n", self.name, self.about)?;
         writeln!(
             f,
-            "| contestant | {unit} | wall ms, median (min–max) | CPU ms | × {limit} | × {peer} | peak MiB |"
+            "| contestant | {unit} | wall ms, median (min–max) | CPU ms | × {limit} | \
+             × {limit} (CPU) | × {peer} | peak MiB |"
         )?;
-        writeln!(f, "|---|--:|--:|--:|--:|--:|--:|")?;
+        writeln!(f, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
         self.rows.iter().try_for_each(|row| writeln!(f, "{}", self.line(row)))?;
         writeln!(f)?;
         self.rows.iter().try_for_each(|row| writeln!(f, "- {}: {}", row.name, row.how))
@@ -138,7 +142,12 @@ impl Row {
 
     /// The time over that of `reference`, round by round, then the median.
     fn times(&self, reference: &Row) -> f64 {
-        median(self.wall.iter().zip(&reference.wall).map(|(a, b)| a / b))
+        ratio(&self.wall, &reference.wall)
+    }
+
+    /// The same of processor time, which other work on the machine disturbs less.
+    fn times_processor(&self, reference: &Row) -> f64 {
+        ratio(&self.cpu, &reference.cpu)
     }
 }
 
@@ -177,6 +186,10 @@ fn count(unit: Unit, events: u64) -> String {
         (_, events) if events >= 1_000_000 => format!("{:.1} M events", events as f64 / 1e6),
         (_, events) => format!("{events} events"),
     }
+}
+
+fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+    median(ours.iter().zip(theirs).map(|(a, b)| a / b))
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -260,7 +273,7 @@ mod tests {
         append(&tables, &file).expect("it can be written");
         let text = fs::read_to_string(&file).expect("it is there");
         let fields: Vec<_> = text.lines().map(|line| line.split('\t').count()).collect();
-        assert_eq!(fields, [11, 11, 11]);
+        assert_eq!(fields, [12, 12, 12]);
         assert!(text.lines().skip(1).all(|line| line.contains("\tworkload\tlimit\t1\t3\t1000\t")));
     }
 }

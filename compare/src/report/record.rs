@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Table, three_digits};
+use super::{Row, Table, three_digits};
 
 const HEAD: &str = "unix_time\tcommit\tmachine\trustc\tworkload\tcontestant\tevents\trounds\t\
-                    median_ms\ttimes_limit\tpeak_bytes\n";
+                    median_ms\ttimes_limit\tcpu_times_limit\tpeak_bytes\n";
 
 /// Adds the figures of all `tables` to `path`, which is begun where it is not there.
 pub(crate) fn append(tables: &[Table], path: &Path) -> Result<(), String> {
@@ -29,11 +29,18 @@ pub(crate) fn append(tables: &[Table], path: &Path) -> Result<(), String> {
 fn push(text: &mut String, run: &str, table: &Table) {
     for row in &table.rows {
         let median = three_digits(row.seconds() * 1e3);
-        let ratio = table.limit().map_or("-".into(), |limit| three_digits(row.times(limit)));
+        let ratio = |times: &dyn Fn(&Row) -> f64| {
+            table.limit().map_or("-".into(), |limit| three_digits(times(limit)))
+        };
+        let (wall, cpu) =
+            (ratio(&|limit| row.times(limit)), ratio(&|limit| row.times_processor(limit)));
         let (workload, name, events, rounds) = (table.name, row.name, table.events, row.wall.len());
         let peak = row.peak;
-        writeln!(text, "{run}\t{workload}\t{name}\t{events}\t{rounds}\t{median}\t{ratio}\t{peak}")
-            .expect("a string takes everything");
+        writeln!(
+            text,
+            "{run}\t{workload}\t{name}\t{events}\t{rounds}\t{median}\t{wall}\t{cpu}\t{peak}"
+        )
+        .expect("a string takes everything");
     }
 }
 

@@ -30,6 +30,7 @@ impl Summary {
         };
         let peer = table.fastest_peer();
         let times = flow.times(limit);
+        let processor = three_digits(flow.times_processor(limit));
         let to_peer = peer.map_or("–".into(), |peer| {
             format!("{} ({})", three_digits(flow.times(peer)), peer.name)
         });
@@ -42,7 +43,9 @@ impl Summary {
             workload: name,
             flow: times,
             peer: peer.map(|peer| (peer.name, peer.times(limit))),
-            text: format!("| {name} | {speed} | {ratio} | {to_peer} | {peak} | {leanest} |"),
+            text: format!(
+                "| {name} | {speed} | {ratio} | {processor} | {to_peer} | {peak} | {leanest} |"
+            ),
         });
     }
 
@@ -66,9 +69,10 @@ impl fmt::Display for Summary {
         writeln!(f, "## Summary\n")?;
         writeln!(
             f,
-            "| workload | Flow | time × limit | time × fastest peer | peak MiB | leanest peer, MiB |"
+            "| workload | Flow | time × limit | CPU time × limit | time × fastest peer | peak MiB | \
+             leanest peer, MiB |"
         )?;
-        writeln!(f, "|---|--:|--:|--:|--:|--:|")?;
+        writeln!(f, "|---|--:|--:|--:|--:|--:|--:|")?;
         self.lines.iter().try_for_each(|line| writeln!(f, "{}", line.text))
     }
 }

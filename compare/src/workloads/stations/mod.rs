@@ -205,14 +205,13 @@ where
 }
 
 /// Depends on every field of every station, on no order.
-fn checksum<'a>(stations: impl Iterator<Item = (&'a str, Summary)>) -> u64 {
+fn checksum(stations: impl Iterator<Item = (impl Borrow<str>, Summary)>) -> u64 {
     let hasher = FixedState::default();
-    let one = |(name, summary): (&str, Summary)| {
+    stations.fold(0, |all, (name, summary)| {
         let fields = [summary.least as u64, summary.greatest as u64, summary.sum as u64];
         let sum = fields.into_iter().fold(summary.count, |sum, field| mix(sum ^ field));
-        hasher.hash_one(name).wrapping_mul(sum | 1)
-    };
-    stations.map(one).fold(0, u64::wrapping_add)
+        all.wrapping_add(hasher.hash_one(name.borrow()).wrapping_mul(sum | 1))
+    })
 }
 
 fn flow(text: &str) -> Result<Vec<Vec<(&str, Summary)>>, FlowError> {
