@@ -4,8 +4,10 @@
 mod common;
 mod exchange;
 mod handover;
+mod many_keys;
 mod map;
 mod ordered;
+mod sessions;
 mod skewed;
 mod tiny;
 mod windows;
@@ -29,5 +31,7 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(ordered::workload()),
         Box::new(windows::fixed()),
         Box::new(windows::sliding()),
+        Box::new(many_keys::workload()),
+        Box::new(sessions::workload()),
     ]
 }

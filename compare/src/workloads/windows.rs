@@ -17,8 +17,8 @@ use super::common::{mix, on_two_threads};
 use crate::harness::{Sample, Workload, timed};
 
 const KEYS: usize = 1_000;
-const DISORDER: i64 = 100;
-const SECOND: i64 = 1_000;
+pub(super) const DISORDER: i64 = 100;
+pub(super) const SECOND: i64 = 1_000;
 const EVENTS_PER_MILLISECOND: u64 = 1_000;
 
 /// Fixed windows of a second.
@@ -42,21 +42,21 @@ fn workload<const N: i64>(name: &'static str, about: &'static str) -> Workload<u
         .contestant("flow", |end| sample(|| with_flow::<N>(*end).expect("the flow runs")))
 }
 
-fn sample(work: impl FnOnce() -> Vec<Total>) -> Sample {
+pub(super) fn sample(work: impl FnOnce() -> Vec<Total>) -> Sample {
     timed(work, |totals| totals.iter().map(|total| total.checksum()).fold(0, u64::wrapping_add))
 }
 
 #[derive(Clone, Copy)]
-struct Event {
+pub(super) struct Event {
     /// In milliseconds.
-    at: i64,
-    key: u32,
-    value: u32,
+    pub(super) at: i64,
+    pub(super) key: u32,
+    pub(super) value: u32,
 }
 
-/// Every `step`-th event of all.
+/// Every `step`-th event of all, with so many keys.
 #[derive(Clone)]
-struct Events {
+pub(super) struct Events<const KEYS: u64 = 1_000> {
     next: u64,
     end: u64,
     step: u64,
@@ -64,39 +64,44 @@ struct Events {
 
 /// The `index`-th event.
 #[inline]
-fn event(index: u64) -> Event {
+pub(super) fn event<const KEYS: u64>(index: u64) -> Event {
     let random = mix(index);
     let delay = ((random >> 32) * DISORDER as u64) >> 32;
-    let key = ((random & 0xffff) * KEYS as u64) >> 16;
+    let key = ((random & 0xffff_ffff) * KEYS) >> 32;
     let at = (index / EVENTS_PER_MILLISECOND) as i64 - delay as i64;
-    Event { at, key: key as u32, value: (random >> 16) as u32 & 0xff }
+    Event { at, key: key as u32, value: (random >> 8) as u32 & 0xff }
 }
 
-impl Events {
+impl<const KEYS: u64> Events<KEYS> {
+    /// All events, in one sequence.
+    pub(super) fn all(end: u64) -> Self {
+        Events { next: 0, end, step: 1 }
+    }
+
     /// The events of one of two sources.
-    fn of_source(source: u64, end: u64) -> Self {
+    pub(super) fn of_source(source: u64, end: u64) -> Self {
         Events { next: source, end, step: 2 }
     }
 }
 
-impl Iterator for Events {
+impl<const KEYS: u64> Iterator for Events<KEYS> {
     type Item = Event;
 
     #[inline]
     fn next(&mut self) -> Option<Event> {
         let index = self.next;
         self.next += self.step;
-        (index < self.end).then(|| event(index))
+        (index < self.end).then(|| event::<KEYS>(index))
     }
 }
 
 /// What a window of a key gives.
-struct Total {
-    key: u32,
+pub(super) struct Total {
+    pub(super) key: u32,
     /// The second in which it begins.
-    start: i64,
-    sum: u64,
-    count: u64,
+    pub(super) start: i64,
+    pub(super) sum: u64,
+    pub(super) count: u64,
 }
 
 impl Total {
@@ -107,10 +112,10 @@ impl Total {
 }
 
 /// Sum and count.
-type Slot = (u64, u64);
+pub(super) type Slot = (u64, u64);
 
 #[inline]
-fn add(slot: &mut Slot, value: u64, count: u64) {
+pub(super) fn add(slot: &mut Slot, value: u64, count: u64) {
     slot.0 += value;
     slot.1 += count;
 }
@@ -122,7 +127,7 @@ type Table = HashMap<u32, Slot, RandomState>;
 fn seq<const N: i64>(end: u64) -> Vec<Total> {
     let (mut seconds, mut totals) = (BTreeMap::<i64, Table>::new(), Vec::new());
     let (mut highest, mut closes) = (i64::MIN / 2, i64::MAX);
-    for event in (Events { next: 0, end, step: 1 }) {
+    for event in Events::<1_000>::all(end) {
         let second = event.at.div_euclid(SECOND);
         let table = seconds.entry(second).or_default();
         add(table.entry(event.key).or_default(), event.value.into(), 1);
@@ -151,11 +156,12 @@ fn close<const N: i64>(start: i64, seconds: &BTreeMap<i64, Table>, totals: &mut 
 /// Rayon has no notion of time: everything is kept until the end.
 fn rayon<const N: i64>(end: u64) -> Vec<Total> {
     type All = HashMap<(i64, u32), Slot, RandomState>;
-    let seconds = (0..end).into_par_iter().map(event).fold(All::default, |mut all, event| {
-        let place = (event.at.div_euclid(SECOND), event.key);
-        add(all.entry(place).or_default(), event.value.into(), 1);
-        all
-    });
+    let seconds =
+        (0..end).into_par_iter().map(event::<1_000>).fold(All::default, |mut all, event| {
+            let place = (event.at.div_euclid(SECOND), event.key);
+            add(all.entry(place).or_default(), event.value.into(), 1);
+            all
+        });
     let seconds = seconds.reduce(All::default, |one, other| {
         let (mut large, small) = if one.len() < other.len() { (other, one) } else { (one, other) };
         small
@@ -182,7 +188,7 @@ fn limit<const N: i64>(end: u64) -> Vec<Total> {
         // The second that the last event was in, and where it is.
         let (mut range, mut at) = (0..0, 0);
         let mut highest = i64::MIN / 2;
-        for event in Events::of_source(source as u64, end) {
+        for event in Events::<1_000>::of_source(source as u64, end) {
             if !range.contains(&event.at) {
                 let second = event.at.div_euclid(SECOND);
                 range = second * SECOND..(second + 1) * SECOND;
@@ -254,7 +260,7 @@ impl<const N: i64> Merged<N> {
 
 fn with_flow<const N: i64>(end: u64) -> Result<Vec<Total>, FlowError> {
     let second = Duration::from_secs(1);
-    let keyed = Flow::from_generators([0, 1].map(|source| Events::of_source(source, end)))
+    let keyed = Flow::from_generators([0, 1].map(|source| Events::<1_000>::of_source(source, end)))
         .timestamps(
             |event| Timestamp(event.at),
             |w| w.bounded(Duration::from_millis(DISORDER as u64)),
@@ -276,7 +282,7 @@ fn with_flow<const N: i64>(end: u64) -> Result<Vec<Total>, FlowError> {
     }
 }
 
-fn total(pane: Pane<u32, Slot>) -> Total {
+pub(super) fn total(pane: Pane<u32, Slot>) -> Total {
     let (sum, count) = pane.value;
     Total { key: pane.key, start: pane.window.start().0.div_euclid(SECOND), sum, count }
 }

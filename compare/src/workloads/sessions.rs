@@ -1,0 +1,185 @@
+//! Sessions of event time: 20 million events of 100,000 keys, out of order by less than 100 ms, from two
+//! sources; a session ends where its key has nothing for 40 ms.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use flow::{Flow, FlowError, Timestamp, Window};
+
+use super::common::on_two_threads;
+use super::windows::{DISORDER, Event, Events, Total, sample};
+use crate::harness::Workload;
+
+const KEYS: u64 = 100_000;
+const GAP: i64 = 40;
+
+/// Sum and count per session of a key.
+pub(crate) fn workload() -> Workload<u64> {
+    let about = "Sum and count per session of a key, which 40 ms without an event end.";
+    Workload::new("windows-sessions", about, |options| Ok(options.scaled(20_000_000)), |end| *end)
+        .contestant("seq", |end| sample(|| seq(*end)))
+        .contestant("limit", |end| sample(|| limit(*end)))
+        .contestant("flow", |end| sample(|| with_flow(*end).expect("the flow runs")))
+}
+
+/// The sessions of one key that can still grow: few, in the order of time.
+type Open = Vec<Session>;
+
+#[derive(Clone, Copy)]
+struct Session {
+    start: i64,
+    /// Its last event.
+    last: i64,
+    sum: u64,
+    count: u64,
+}
+
+/// Adds an event to the sessions of its key: it begins one, makes one longer or joins two.
+#[inline]
+fn fold(open: &mut Open, event: &Event) {
+    let (mut start, mut last) = (event.at, event.at);
+    let (mut sum, mut count) = (u64::from(event.value), 1);
+    if let [only] = &mut open[..]
+        && only.start <= event.at
+        && event.at < only.last + GAP
+    {
+        only.last = only.last.max(event.at);
+        only.sum += sum;
+        only.count += 1;
+        return;
+    }
+    open.retain(|known| {
+        let apart = known.last + GAP <= event.at || event.at + GAP <= known.start;
+        if !apart {
+            (start, last) = (start.min(known.start), last.max(known.last));
+            (sum, count) = (sum + known.sum, count + known.count);
+        }
+        apart
+    });
+    let at = open.partition_point(|known| known.start < start);
+    open.insert(at, Session { start, last, sum, count });
+}
+
+/// Gives the sessions that nothing can come to any more.
+fn close(key: usize, open: &mut Open, passed: i64, totals: &mut Vec<Total>) {
+    open.retain(|session| {
+        let stays = session.last + GAP > passed;
+        if !stays {
+            let Session { start, sum, count, .. } = *session;
+            totals.push(Total { key: key as u32, start, sum, count });
+        }
+        stays
+    });
+}
+
+/// How often one looks for sessions that are over, in milliseconds.
+const SWEEP: i64 = 250;
+
+fn seq(end: u64) -> Vec<Total> {
+    let mut keys = vec![Open::new(); KEYS as usize];
+    let (mut totals, mut highest, mut swept) = (Vec::new(), i64::MIN / 2, i64::MIN / 2);
+    for event in Events::<KEYS>::all(end) {
+        fold(&mut keys[event.key as usize], &event);
+        highest = highest.max(event.at);
+        if highest >= swept + SWEEP {
+            swept = highest;
+            let sweep = |(key, open)| close(key, open, highest - DISORDER, &mut totals);
+            keys.iter_mut().enumerate().for_each(sweep);
+        }
+    }
+    let sweep = |(key, open)| close(key, open, i64::MAX, &mut totals);
+    keys.iter_mut().enumerate().for_each(sweep);
+    totals
+}
+
+/// A thread per half of the keys and per source: each keeps its own half's events and sends the others
+/// over, in batches with its watermark.
+fn limit(end: u64) -> Vec<Total> {
+    const BATCH: usize = 4_096;
+    let ways: [_; 2] = std::array::from_fn(|_| mpsc::sync_channel::<(Vec<Event>, i64)>(64));
+    let [(to_first, from_second), (to_second, from_first)] = ways;
+    let ends = [(to_second, from_second), (to_first, from_first)];
+    let ends = ends.map(|end| std::sync::Mutex::new(Some(end)));
+    let totals = on_two_threads(|source| {
+        let end_of = ends[source].lock().expect("nobody panics").take();
+        let (to, from) = end_of.expect("one thread each");
+        let mut keys = vec![Open::new(); KEYS as usize / 2];
+        let (mut totals, mut swept) = (Vec::new(), i64::MIN / 2);
+        let mut highest = [i64::MIN / 2; 2];
+        let mut away = Vec::with_capacity(BATCH);
+        let mut take = |keys: &mut Vec<Open>, highest: [i64; 2], totals: &mut Vec<Total>| {
+            let passed = highest[0].min(highest[1]) - DISORDER;
+            if passed >= swept + SWEEP {
+                swept = passed;
+                for (nth, open) in keys.iter_mut().enumerate() {
+                    close(nth * 2 + source, open, passed, totals);
+                }
+            }
+        };
+        for event in Events::<KEYS>::of_source(source as u64, end) {
+            highest[source] = highest[source].max(event.at);
+            if event.key as usize % 2 == source {
+                fold(&mut keys[event.key as usize / 2], &event);
+                continue;
+            }
+            away.push(event);
+            if away.len() == BATCH {
+                let mut sent =
+                    (std::mem::replace(&mut away, Vec::with_capacity(BATCH)), highest[source]);
+                loop {
+                    while let Ok((events, theirs)) = from.try_recv() {
+                        events
+                            .iter()
+                            .for_each(|event| fold(&mut keys[event.key as usize / 2], event));
+                        highest[1 - source] = theirs;
+                    }
+                    match to.try_send(sent) {
+                        Ok(()) => break,
+                        Err(mpsc::TrySendError::Full(back)) => sent = back,
+                        Err(mpsc::TrySendError::Disconnected(_)) => break,
+                    }
+                    std::thread::yield_now();
+                }
+                take(&mut keys, highest, &mut totals);
+            }
+        }
+        // The other one may wait for room here, so what it has sent is taken while this one waits.
+        let mut last = (away, i64::MAX / 2);
+        loop {
+            while let Ok((events, theirs)) = from.try_recv() {
+                events.iter().for_each(|event| fold(&mut keys[event.key as usize / 2], event));
+                highest[1 - source] = theirs;
+            }
+            match to.try_send(last) {
+                Ok(()) | Err(mpsc::TrySendError::Disconnected(_)) => break,
+                Err(mpsc::TrySendError::Full(back)) => last = back,
+            }
+            std::thread::yield_now();
+        }
+        drop(to);
+        while let Ok((events, _)) = from.recv() {
+            events.iter().for_each(|event| fold(&mut keys[event.key as usize / 2], event));
+        }
+        for (nth, open) in keys.iter_mut().enumerate() {
+            close(nth * 2 + source, open, i64::MAX, &mut totals);
+        }
+        totals
+    });
+    totals.into_iter().flatten().collect()
+}
+
+fn with_flow(end: u64) -> Result<Vec<Total>, FlowError> {
+    Flow::from_generators([0, 1].map(|source| Events::<KEYS>::of_source(source, end)))
+        .timestamps(
+            |event| Timestamp(event.at),
+            |w| w.bounded(Duration::from_millis(DISORDER as u64)),
+        )
+        .key_by(|event| event.key)
+        .window(Window::session(Duration::from_millis(GAP as u64)))
+        .aggregate(|a| (a.sum(|event| u64::from(event.value)), a.count()))
+        .map(|pane| {
+            let (sum, count) = pane.value;
+            Total { key: pane.key, start: pane.window.start().0, sum, count }
+        })
+        .collect()
+}
