@@ -1,7 +1,7 @@
 //! Sessions of event time: 20 million events of 100,000 keys, out of order by less than 100 ms, from two
 //! sources; a session ends where its key has nothing for 40 ms.
 
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use flow::{Flow, FlowError, Timestamp, Window};
@@ -96,76 +96,68 @@ fn seq(end: u64) -> Vec<Total> {
 /// over, in batches with its watermark.
 fn limit(end: u64) -> Vec<Total> {
     const BATCH: usize = 4_096;
-    let ways: [_; 2] = std::array::from_fn(|_| mpsc::sync_channel::<(Vec<Event>, i64)>(64));
+    let ways: [_; 2] = std::array::from_fn(|_| mpsc::channel::<(Vec<Event>, i64)>());
     let [(to_first, from_second), (to_second, from_first)] = ways;
     let ends = [(to_second, from_second), (to_first, from_first)];
-    let ends = ends.map(|end| std::sync::Mutex::new(Some(end)));
+    let ends = ends.map(|end| Mutex::new(Some(end)));
     let totals = on_two_threads(|source| {
         let end_of = ends[source].lock().expect("nobody panics").take();
         let (to, from) = end_of.expect("one thread each");
-        let mut keys = vec![Open::new(); KEYS as usize / 2];
-        let (mut totals, mut swept) = (Vec::new(), i64::MIN / 2);
+        let mut half =
+            Half { source, keys: vec![Open::new(); KEYS as usize / 2], totals: Vec::new() };
         let mut highest = [i64::MIN / 2; 2];
+        let mut swept = i64::MIN / 2;
         let mut away = Vec::with_capacity(BATCH);
-        let mut take = |keys: &mut Vec<Open>, highest: [i64; 2], totals: &mut Vec<Total>| {
-            let passed = highest[0].min(highest[1]) - DISORDER;
-            if passed >= swept + SWEEP {
-                swept = passed;
-                for (nth, open) in keys.iter_mut().enumerate() {
-                    close(nth * 2 + source, open, passed, totals);
-                }
-            }
-        };
         for event in Events::<KEYS>::of_source(source as u64, end) {
             highest[source] = highest[source].max(event.at);
             if event.key as usize % 2 == source {
-                fold(&mut keys[event.key as usize / 2], &event);
+                half.fold(&event);
                 continue;
             }
             away.push(event);
             if away.len() == BATCH {
-                let mut sent =
-                    (std::mem::replace(&mut away, Vec::with_capacity(BATCH)), highest[source]);
-                loop {
-                    while let Ok((events, theirs)) = from.try_recv() {
-                        events
-                            .iter()
-                            .for_each(|event| fold(&mut keys[event.key as usize / 2], event));
-                        highest[1 - source] = theirs;
-                    }
-                    match to.try_send(sent) {
-                        Ok(()) => break,
-                        Err(mpsc::TrySendError::Full(back)) => sent = back,
-                        Err(mpsc::TrySendError::Disconnected(_)) => break,
-                    }
-                    std::thread::yield_now();
+                let full = std::mem::replace(&mut away, Vec::with_capacity(BATCH));
+                to.send((full, highest[source])).expect("the other one reads to the end");
+                for (events, theirs) in from.try_iter() {
+                    events.iter().for_each(|event| half.fold(event));
+                    highest[1 - source] = theirs;
                 }
-                take(&mut keys, highest, &mut totals);
+                let passed = highest[0].min(highest[1]) - DISORDER;
+                if passed >= swept + SWEEP {
+                    swept = passed;
+                    half.sweep(passed);
+                }
             }
         }
-        // The other one may wait for room here, so what it has sent is taken while this one waits.
-        let mut last = (away, i64::MAX / 2);
-        loop {
-            while let Ok((events, theirs)) = from.try_recv() {
-                events.iter().for_each(|event| fold(&mut keys[event.key as usize / 2], event));
-                highest[1 - source] = theirs;
-            }
-            match to.try_send(last) {
-                Ok(()) | Err(mpsc::TrySendError::Disconnected(_)) => break,
-                Err(mpsc::TrySendError::Full(back)) => last = back,
-            }
-            std::thread::yield_now();
-        }
+        to.send((away, i64::MAX / 2)).expect("the other one reads to the end");
         drop(to);
-        while let Ok((events, _)) = from.recv() {
-            events.iter().for_each(|event| fold(&mut keys[event.key as usize / 2], event));
+        for (events, _) in from {
+            events.iter().for_each(|event| half.fold(event));
         }
-        for (nth, open) in keys.iter_mut().enumerate() {
-            close(nth * 2 + source, open, i64::MAX, &mut totals);
-        }
-        totals
+        half.sweep(i64::MAX);
+        half.totals
     });
     totals.into_iter().flatten().collect()
+}
+
+/// Every second key.
+struct Half {
+    source: usize,
+    keys: Vec<Open>,
+    totals: Vec<Total>,
+}
+
+impl Half {
+    #[inline]
+    fn fold(&mut self, event: &Event) {
+        fold(&mut self.keys[event.key as usize / 2], event);
+    }
+
+    fn sweep(&mut self, passed: i64) {
+        for (nth, open) in self.keys.iter_mut().enumerate() {
+            close(nth * 2 + self.source, open, passed, &mut self.totals);
+        }
+    }
 }
 
 fn with_flow(end: u64) -> Result<Vec<Total>, FlowError> {
