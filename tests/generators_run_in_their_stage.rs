@@ -66,7 +66,7 @@ fn a_panic_names_the_source() {
 
 #[test]
 fn a_panic_behind_names_the_operator_behind() {
-    let flow = Flow::from_generators([0..10u64]);
+    let flow = Flow::from_generators([0..10u64, 10..20]);
     let error = flow.map(|x| if x == 7 { panic!("seven") } else { x }).count().unwrap_err();
     let text = format!("{error} {error:?}");
     assert!(text.contains("in `map`"), "{text}");

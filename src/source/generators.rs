@@ -2,7 +2,7 @@
 
 use super::feed;
 use crate::error::Site;
-use crate::kernel::culprit::guarded;
+use crate::kernel::culprit::Guard;
 use crate::kernel::{Make, Push};
 use crate::ops::{ByReference, Flow, Node, Stampable};
 use crate::plan::{Builder, Outline, StageOptions};
@@ -96,18 +96,17 @@ impl<I: Iterator<Item: Send> + Send, K: Push<I::Item>> Input<K> for Generator<I>
             return Pull::End;
         }
         let wanted = room.min(MOST);
-        let mut given = wanted;
-        // Whatever follows has guards of its own, so only what the iterator does is left to this one.
-        guarded(&self.site, || {
-            kernel.push_all(std::iter::from_fn(|| {
-                given.checked_sub(1).and_then(|left| {
-                    let item = self.iter.next()?;
-                    given = left;
-                    Some(item)
-                })
-            }));
-        });
-        self.ended = given > 0;
-        Pull::Some(wanted - given)
+        let mut left = wanted;
+        let Generator { iter, site, .. } = self;
+        kernel.push_all(std::iter::from_fn(|| {
+            let rest = left.checked_sub(1)?;
+            let guard = Guard::of(site);
+            let item = iter.next();
+            guard.done();
+            left = if item.is_some() { rest } else { left };
+            item
+        }));
+        self.ended = left > 0;
+        Pull::Some(wanted - left)
     }
 }

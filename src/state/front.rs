@@ -2,7 +2,7 @@
 //! travel.
 //!
 //! **Invariant.** Every accumulator made here leaves here exactly once: it lies in a slot, or
-//! [`Front::fold`] returned it because its slot was needed, or [`Front::pop`] returned it. A key
+//! [`Front::put`] returned it because its slot was needed, or [`Front::pop`] returned it. A key
 //! may leave any number of times, each time with a part of its events, and not in the order of
 //! these events; so whoever receives the parts merges them, and the merge must be associative and
 //! commutative. Whatever the keys are, the slots take no more than [`BUDGET`] (unless two
@@ -23,8 +23,8 @@ use std::mem;
 const BUDGET: usize = 1 << 20;
 /// Bytes of all slots of a new table.
 const START: usize = 4 << 10;
-/// The table doubles while more than one fold in this many misses: a miss costs some ten times what
-/// a hit does.
+/// The table doubles while more than one fold in this many misses: with what is sent and merged of it, a
+/// miss costs some twenty times what a hit does.
 const GROWING: u64 = 256;
 /// Folds that pass by a table which does not pay, before it is tried again: at first about as many
 /// as the verdict took, twice as many after each further failure, up to sixteen times.
@@ -51,7 +51,9 @@ impl<K, A> Adaptive<K, A> {
         Self { front: Front::new(), bypass: 0, aside: Vec::new() }
     }
 
-    /// As [`Front::fold`]; while the table steps aside, every fold makes an entry and returns it.
+    /// Gives the context to the entry that is the `same`, or else to `miss`, which makes an entry;
+    /// returns the entry that had to make room for it, with its hash. While the table steps aside, every
+    /// fold makes an entry and returns it.
     #[inline(always)]
     pub(crate) fn fold<C>(
         &mut self,
@@ -103,15 +105,15 @@ impl<K, A> Adaptive<K, A> {
         }
     }
 
-    /// As [`Front::pop`].
+    /// As [`Front::pop`]; also what lies in a table that steps aside.
     pub(crate) fn pop(&mut self) -> Option<(u64, K, A)> {
         self.bring_back();
         self.front.pop()
     }
 }
 
-/// The bounded two-way table itself. Cost of a hit: one bucket, which is 64 bytes for `(&str, u64)`, and
-/// no branch that depends on which of its slots it is.
+/// The bounded two-way table itself. Cost of a hit: one bucket, which is one cache line for
+/// `(&str, u64)`.
 #[derive(Debug)]
 pub(crate) struct Front<K, A> {
     /// A power of two, at least two; the low bits of the hash choose.
@@ -173,9 +175,9 @@ impl<K, A> Front<K, A> {
     /// hash; it is then there twice.)
     #[inline(always)]
     pub(crate) fn known(&mut self, hash: u64, same: impl Fn(&K) -> bool) -> Option<&mut A> {
-        self.folds += 1;
         let at = self.at(hash);
         let Bucket { tags, entries } = self.buckets.get_mut(at)?;
+        self.folds += 1;
         let which = if const { Self::BARE } {
             // Which of the two has a key cannot be predicted: no branch depends on it.
             let which = usize::from((tags[1] ^ hash) <= HIT);
@@ -408,7 +410,7 @@ mod tests {
     fn a_key_that_came_twice_outlives_those_that_come_once() {
         let mut front = Front::new();
         for key in 0..100 {
-            let evicts = fold(&mut front, key + 1 << 32, key).is_some();
+            let evicts = fold(&mut front, (key + 1) << 32, key).is_some();
             assert_eq!(evicts, key > 1, "two keys fit");
             assert_eq!(fold(&mut front, 1 << 32, 0), None, "the frequent one stays");
         }
