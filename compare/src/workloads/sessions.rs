@@ -96,7 +96,7 @@ fn seq(end: u64) -> Vec<Total> {
 /// over, in batches with its watermark.
 fn limit(end: u64) -> Vec<Total> {
     const BATCH: usize = 4_096;
-    let ways: [_; 2] = std::array::from_fn(|_| mpsc::channel::<(Vec<Event>, i64)>());
+    let ways: [_; 2] = std::array::from_fn(|_| mpsc::sync_channel::<Batch>(16));
     let [(to_first, from_second), (to_second, from_first)] = ways;
     let ends = [(to_second, from_second), (to_first, from_first)];
     let ends = ends.map(|end| Mutex::new(Some(end)));
@@ -117,10 +117,9 @@ fn limit(end: u64) -> Vec<Total> {
             away.push(event);
             if away.len() == BATCH {
                 let full = std::mem::replace(&mut away, Vec::with_capacity(BATCH));
-                to.send((full, highest[source])).expect("the other one reads to the end");
-                for (events, theirs) in from.try_iter() {
-                    events.iter().for_each(|event| half.fold(event));
-                    highest[1 - source] = theirs;
+                half.send(&to, &from, (full, highest[source]), &mut highest[1 - source]);
+                for batch in from.try_iter() {
+                    half.take(batch, &mut highest[1 - source]);
                 }
                 let passed = highest[0].min(highest[1]) - DISORDER;
                 if passed >= swept + SWEEP {
@@ -129,16 +128,19 @@ fn limit(end: u64) -> Vec<Total> {
                 }
             }
         }
-        to.send((away, i64::MAX / 2)).expect("the other one reads to the end");
+        half.send(&to, &from, (away, i64::MAX / 2), &mut highest[1 - source]);
         drop(to);
-        for (events, _) in from {
-            events.iter().for_each(|event| half.fold(event));
+        for batch in from {
+            half.take(batch, &mut highest[1 - source]);
         }
         half.sweep(i64::MAX);
         half.totals
     });
     totals.into_iter().flatten().collect()
 }
+
+/// Events of the other thread's keys, and how far this one has come.
+type Batch = (Vec<Event>, i64);
 
 /// Every second key.
 struct Half {
@@ -151,6 +153,30 @@ impl Half {
     #[inline]
     fn fold(&mut self, event: &Event) {
         fold(&mut self.keys[event.key as usize / 2], event);
+    }
+
+    /// Takes what the other thread sends, with its watermark.
+    fn take(&mut self, (events, theirs): Batch, highest: &mut i64) {
+        events.iter().for_each(|event| self.fold(event));
+        *highest = theirs;
+    }
+
+    /// Sends; while there is no room, takes what comes: so neither waits for ever, and none is far ahead.
+    fn send(
+        &mut self,
+        to: &mpsc::SyncSender<Batch>,
+        from: &mpsc::Receiver<Batch>,
+        mut batch: Batch,
+        highest: &mut i64,
+    ) {
+        while let Err(mpsc::TrySendError::Full(back)) = to.try_send(batch) {
+            batch = back;
+            match from.recv() {
+                Ok(theirs) => self.take(theirs, highest),
+                // The other one has sent all and reads.
+                Err(_) => return to.send(batch).expect("it reads to the end"),
+            }
+        }
     }
 
     fn sweep(&mut self, passed: i64) {
