@@ -140,3 +140,33 @@ fn what_a_source_has_seen_counts_although_it_became_idle() {
         assert_eq!((&panes[..], &late[..]), (&[3][..], &[4][..]), "seed {seed}");
     }
 }
+
+/// So many keys that a window keeps them in bins: each key comes once more from either source, and some
+/// a third time.
+#[test]
+fn windows_of_many_keys_give_each_key_once() {
+    const KEYS: i64 = 30_000;
+    let events = |source: i64| (0..3 * KEYS).map(move |i| (i / 100, i % KEYS * (1 + source)));
+    let mut want = BTreeMap::new();
+    for (at, key) in events(0).chain(events(1)) {
+        let sum = want.entry((at / 450, key)).or_insert((0, 0));
+        *sum = (sum.0 + at, sum.1 + 1);
+    }
+    for executor in executors() {
+        for partitions in [1, 3] {
+            let panes: Vec<Pane<i64, (i64, u64)>> = Flow::from_generators([events(0), events(1)])
+                .timestamps(|(at, _)| Timestamp(*at), |w| w.ascending())
+                .key_by(|(_, key)| *key)
+                .window(Window::fixed(Duration::from_millis(450)))
+                .aggregate(|a| (a.sum(|(at, _)| *at), a.count()))
+                .stages(partitions)
+                .on(executor.clone())
+                .collect()
+                .unwrap();
+            assert_eq!(panes.len(), want.len());
+            let got =
+                panes.into_iter().map(|pane| ((pane.window.start().0 / 450, pane.key), pane.value));
+            assert!(got.collect::<BTreeMap<_, _>>() == want);
+        }
+    }
+}

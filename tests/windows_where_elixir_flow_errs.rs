@@ -302,8 +302,9 @@ fn a_producer_that_has_ended_holds_up_nobody() {
 #[test]
 fn full_windows_are_not_followed_by_an_empty_one() {
     for on in executors() {
-        let panes =
-            Flow::from_iter(1..=100u64).key_by(|_| ()).window(Window::count(10)).sum(|x| *x);
+        // One stage: the order in which events come is that of the iterator.
+        let numbers = Flow::from_iter(1..=100u64).stages(1);
+        let panes = numbers.key_by(|_| ()).window(Window::count(10)).sum(|x| *x);
         let sums: Vec<u64> = panes.on(on).map(|pane| pane.value).collect().unwrap();
         assert_eq!(sums.len(), 10);
         assert_eq!((sums[0], sums[9]), (55, 955));

@@ -13,7 +13,22 @@ thread_local! {
     static CULPRIT: Cell<Option<Site>> = const { Cell::new(None) };
 }
 
-struct Guard<'a>(&'a Site);
+/// Stands around user code until it is [`done`](Guard::done).
+pub(crate) struct Guard<'a>(&'a Site);
+
+impl<'a> Guard<'a> {
+    /// As [`guarded`], where a closure would stand in the way of inlining.
+    #[inline(always)]
+    pub(crate) fn of(site: &'a Site) -> Self {
+        Guard(site)
+    }
+
+    /// The call has returned.
+    #[inline(always)]
+    pub(crate) fn done(self) {
+        mem::forget(self);
+    }
+}
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {

@@ -104,6 +104,14 @@ pub trait Push<T>: Kernel {
     /// Takes one event.
     fn push(&mut self, event: T);
 
+    /// Takes one event if there is nothing to it but the usual, else gives it back to be
+    /// [pushed](Self::push): so that a loop over events holds the usual alone.
+    #[inline(always)]
+    fn push_usual(&mut self, event: T) -> Result<(), T> {
+        self.push(event);
+        Ok(())
+    }
+
     /// Takes as many events as an iterator gives, which is at most the room. What can keep a loop's
     /// state in registers does so here.
     #[inline(always)]

@@ -8,6 +8,7 @@ mod csv;
 mod cursor;
 pub(crate) mod feed;
 mod files;
+mod generators;
 mod iter;
 #[cfg(feature = "json")]
 mod json;

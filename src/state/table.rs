@@ -76,6 +76,15 @@ impl<K, A> Table<K, A> {
         }
     }
 
+    /// The entries, each with the low half of its hash.
+    pub(crate) fn into_hashed(self) -> impl Iterator<Item = (u64, K, A)> {
+        let mut hashes = vec![0; self.entries.len()];
+        for slot in self.index.into_iter().filter(|&slot| slot != 0) {
+            hashes[slot as u32 as usize - 1] = slot >> 32;
+        }
+        hashes.into_iter().zip(self.entries).map(|(hash, (key, acc))| (hash, key, acc))
+    }
+
     pub(crate) fn into_entries(self) -> Vec<(K, A)> {
         self.entries
     }

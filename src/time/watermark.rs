@@ -51,17 +51,33 @@ impl Floored {
 pub struct Bounded {
     disorder: i64,
     floored: Floored,
+    /// Before it no event moves the watermark.
+    next: Timestamp,
 }
 
 impl Bounded {
     pub(crate) fn new(disorder: i64, granularity: i64) -> Self {
-        Bounded { disorder: disorder.max(0), floored: Floored::new(granularity) }
+        let floored = Floored::new(granularity);
+        Bounded { disorder: disorder.max(0), floored, next: Timestamp::MIN }
+    }
+
+    /// Whether an event moves nothing. (If not, it may move something.)
+    #[inline(always)]
+    pub(crate) fn stays(&self, at: Timestamp) -> bool {
+        at < self.next
+    }
+
+    #[cold]
+    fn step(&mut self, at: Timestamp) -> Option<Timestamp> {
+        let moved = self.floored.advance(at.minus(self.disorder));
+        self.next = self.floored.next.plus(self.disorder);
+        moved
     }
 
     /// Learns of an event; gives the watermark that now holds, if it moved.
     #[inline]
     pub(crate) fn event(&mut self, at: Timestamp) -> Option<Timestamp> {
-        self.floored.advance(at.minus(self.disorder))
+        if at < self.next { None } else { self.step(at) }
     }
 
     /// The watermark that holds.

@@ -12,7 +12,7 @@
 //! | `timers.rs` | what the clock or the watermark is to fire |
 //! | `machine.rs` | what a machine is told and gives, and which kind has which |
 //! | `one_of.rs` | machines that are one of several |
-//! | `aligned/` | windows that never change: by window, then by key |
+//! | `aligned/` | windows that never change: by window, then by key, in bins where there are many |
 //! | `sliced.rs` | sliding windows in shared slices: by key, then by slice |
 //! | `sessions/` | windows that merge: by key, then by time |
 //! | `counted.rs` | windows of a number of events, by key |

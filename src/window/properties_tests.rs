@@ -90,7 +90,7 @@ fn drive(mut machine: impl Take<u8, Ids, u32, u32>, says: &[Says]) -> (Came, Cou
         match *say {
             Says::Event { key, at } => {
                 // A poor hash is allowed, if it is always the same.
-                let (hash, id) = (u64::from(key % 2), id as u32);
+                let (hash, id) = (hash_of(key), id as u32);
                 if let Err((known, back)) = machine.event(hash, key, Timestamp(at), id) {
                     assert_eq!((known, back), (key, id));
                     came.late.push(id);
@@ -542,6 +542,11 @@ proptest! {
     }
 }
 
+/// Two keys share a hash; the lowest bit chooses a slot of a table, and bit 31 a bin.
+fn hash_of(key: u8) -> u64 {
+    u64::from(key % 2) * 0x8000_0001
+}
+
 /// A machine behind a producer that folds what is not late in parts.
 struct InParts<W, X> {
     kind: W,
@@ -562,7 +567,7 @@ impl<W, X> InParts<W, X> {
             mem::take(&mut self.parts).into_iter().partition(|(part, _)| part.0.end() <= to);
         self.parts = kept;
         for ((part, key), ids) in due {
-            let (events, hash) = (ids.len() as u32, u64::from(key % 2));
+            let (events, hash) = (ids.len() as u32, hash_of(key));
             self.machine.part(hash, key, part, events, ids).expect("in time");
         }
     }

@@ -117,6 +117,11 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
         window.end().plus(self.lateness)
     }
 
+    /// Whether windows close with their pane at the watermark.
+    pub(super) fn closes_at_once(&self) -> bool {
+        self.lateness == 0 && self.trigger.on_time() != OnTime::Never
+    }
+
     /// The slot of a first event, and the name of what then fires.
     #[inline]
     pub(super) fn start<E, T: Borrow<E>>(

@@ -6,9 +6,11 @@ mod exchange;
 mod handover;
 mod int_table;
 mod join;
+mod many_keys;
 mod map;
 mod ordered;
 mod pipeline;
+mod sessions;
 mod skewed;
 mod stations;
 mod text_fold;
@@ -41,5 +43,7 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(ordered::workload()),
         Box::new(windows::fixed()),
         Box::new(windows::sliding()),
+        Box::new(many_keys::workload()),
+        Box::new(sessions::workload()),
     ]
 }

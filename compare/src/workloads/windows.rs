@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use flow::{BoxError, Demand, Flow, FlowError, Pane, Produced, Producer, Timestamp, Window};
+use flow::{Flow, FlowError, Pane, Timestamp, Window};
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
@@ -274,19 +274,9 @@ impl<const N: i64> Merged<N> {
     }
 }
 
-impl<const KEYS: u64> Producer for Events<KEYS> {
-    type Item = Event;
-
-    fn produce(&mut self, demand: &mut Demand<'_, Event>) -> Result<Produced, BoxError> {
-        let events = demand.events();
-        demand.extend(self.by_ref().take(events));
-        Ok(if self.next < self.end { Produced::More } else { Produced::Done })
-    }
-}
-
 fn with_flow<const N: i64>(end: u64) -> Result<Vec<Total>, FlowError> {
     let second = Duration::from_secs(1);
-    let keyed = Flow::from_stages([0, 1].map(|source| Events::<1_000>::of_source(source, end)))
+    let keyed = Flow::from_generators([0, 1].map(|source| Events::<1_000>::of_source(source, end)))
         .timestamps(
             |event| Timestamp(event.at),
             |w| w.bounded(Duration::from_millis(DISORDER as u64)),

@@ -4,13 +4,13 @@ use super::HasTime;
 use super::open::Open;
 use super::parts::{Partial, Parts};
 use crate::error::Site;
-use crate::kernel::culprit::guarded;
+use crate::kernel::culprit::Guard;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::ops::exchange::scale;
 use crate::ops::keyed::{KeyOf, TakeKey, Visit};
 use crate::runtime::Place;
 use crate::runtime::edge::{Inbox, Outlet};
-use crate::state::{Adaptive, RoutingHash};
+use crate::state::RoutingHash;
 use crate::time::{Change, Coalescer, Timestamp};
 use crate::window::Span;
 use std::fmt;
@@ -125,6 +125,14 @@ impl<S, T, A> Outlets<S, T, A> {
         self.blocked |= !self.all[to].push(moment);
     }
 
+    /// Begins with a key in the part that was located.
+    #[inline(never)]
+    fn put(&mut self, parts: &mut Parts<S, A>, (hash, key, acc): Partial<S, A>) {
+        if let Some(partial) = parts.table.put(hash, key, acc) {
+            self.send(partial.0, Moment::Part(parts.run, partial));
+        }
+    }
+
     fn partials(&mut self) -> impl FnMut(Span, Partial<S, A>) {
         |part, partial| self.send(partial.0, Moment::Part(part, partial))
     }
@@ -220,6 +228,23 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
     }
 }
 
+impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> ByKey<X, T, O, D> {
+    /// Finds the part of a time, which is not the one before; false where there is none.
+    fn locate(&mut self, at: Timestamp) -> bool {
+        let ByKey { parts, open, outlets, .. } = self;
+        parts.locate(at, |at| open.part(at), outlets.partials())
+    }
+
+    /// Folds an event of the part that was located.
+    #[inline(always)]
+    fn fold(&mut self, event: &T) {
+        let ByKey { outlets, key, hash, key_site, parts, open, site, .. } = self;
+        let guard = Guard::of(key_site);
+        key.visit(event, *hash, Folder { parts, outlets, open: &**open, site, event });
+        guard.done();
+    }
+}
+
 impl<X, T, E, O, D> Push<E> for ByKey<X, T, O, D>
 where
     X: KeyOf<T>,
@@ -230,30 +255,37 @@ where
     #[inline(always)]
     fn push(&mut self, event: E) {
         let (at, value) = event.split();
-        let ByKey { outlets, key, hash, key_site, parts, open, site, .. } = self;
-        if let Some((part, table)) = parts.of(at, |at| open.part(at), outlets.partials()) {
-            let folder = Folder { table, open: &**open, site, event: &value };
-            let evicted = guarded(key_site, || key.visit(&value, *hash, folder));
-            if let Some(partial) = evicted {
-                outlets.send(partial.0, Moment::Part(*part, partial));
-            }
-        } else {
-            let (hash, key) = guarded(key_site, || key.visit(&value, *hash, TakeKey));
-            outlets.send(hash, Moment::Event(at, (hash, key, value)));
+        if self.parts.run.contains(at) || self.locate(at) {
+            return self.fold(&value);
         }
+        let guard = Guard::of(&self.key_site);
+        let (hash, key) = self.key.visit(&value, self.hash, TakeKey);
+        guard.done();
+        self.outlets.send(hash, Moment::Event(at, (hash, key, value)));
+    }
+
+    #[inline(always)]
+    fn push_usual(&mut self, event: E) -> Result<(), E> {
+        if !self.parts.run.contains(event.at()) {
+            return Err(event);
+        }
+        let (_, value) = event.split();
+        self.fold(&value);
+        Ok(())
     }
 }
 
-/// Folds one event once its key is known; gives what had to make room for it.
+/// Folds one event once its key is known, and sends what had to make room for it.
 struct Folder<'a, X: KeyOf<T>, T, O: Open<X, T, D>, D> {
-    table: &'a mut Adaptive<X::Stored, (u32, O::Part)>,
+    parts: &'a mut Parts<X::Stored, O::Part>,
+    outlets: &'a mut Outlets<X::Stored, T, O::Part>,
     open: &'a O,
     site: &'a Site,
     event: &'a T,
 }
 
 impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Visit<X::Stored> for Folder<'_, X, T, O, D> {
-    type Out = Option<Partial<X::Stored, O::Part>>;
+    type Out = ();
 
     #[inline(always)]
     fn key<C>(
@@ -262,21 +294,20 @@ impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Visit<X::Stored> for Folder<'_, X, T, 
         key: C,
         same: impl Fn(&C, &X::Stored) -> bool,
         store: impl FnOnce(C) -> X::Stored,
-    ) -> Self::Out {
-        let Folder { table, open, site, event } = self;
-        table.fold(
-            hash,
-            key,
-            same,
-            |(events, acc), _| {
-                *events = events.saturating_add(1);
-                guarded(site, || open.add(acc, event));
-            },
-            |key| {
-                let acc = guarded(site, || open.first(event));
-                (store(key), (1, acc))
-            },
-        )
+    ) {
+        let Folder { parts, outlets, open, site, event } = self;
+        let guard = Guard::of(site);
+        match parts.table.known(hash, |known| same(&key, known)) {
+            Some(acc) => {
+                open.add(acc, event);
+                guard.done();
+            }
+            None => {
+                let acc = open.first(event);
+                guard.done();
+                outlets.put(parts, (hash, store(key), acc));
+            }
+        }
     }
 }
 

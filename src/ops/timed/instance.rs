@@ -126,9 +126,8 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T> WindowsInstance<X, O, D, T> {
             }
             Moment::Part(part, partial) => {
                 let machine = &mut self.machine;
-                let events = u64::from(partial.2.0);
                 if !guarded(&self.site, || O::take_part(machine, part, partial)) {
-                    self.tally.dropped += events;
+                    self.tally.dropped += 1;
                 }
             }
             Moment::Watermark(from, to) => {

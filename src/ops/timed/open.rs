@@ -95,12 +95,12 @@ pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
     /// One more.
     fn add(&self, acc: &mut Self::Part, event: &T);
 
-    /// Gives the windows so many events of a key that are in a part; false where all its windows are
+    /// Gives the windows what events of a key in a part were folded into; false where all its windows are
     /// closed.
     fn take_part(
         windows: &mut Self::Machine,
         part: Span,
-        events: (u64, X::Stored, (u32, Self::Part)),
+        partial: (u64, X::Stored, Self::Part),
     ) -> bool;
 }
 
@@ -138,7 +138,7 @@ macro_rules! one_by_one {
 
         fn add(&self, _acc: &mut (), _event: &$T) {}
 
-        fn take_part(_: &mut $W::Machine, _: Span, _: (u64, $X::Stored, (u32, ()))) -> bool {
+        fn take_part(_: &mut $W::Machine, _: Span, _: (u64, $X::Stored, ())) -> bool {
             false
         }
     };
@@ -206,9 +206,10 @@ where
     fn take_part(
         windows: &mut W::Machine,
         part: Span,
-        (hash, key, (events, acc)): (u64, X::Stored, (u32, F::Acc)),
+        (hash, key, acc): (u64, X::Stored, F::Acc),
     ) -> bool {
-        W::take_part(windows, hash, key, part, events, acc).is_ok()
+        // How many events it was does not travel: windows that fire once never ask.
+        W::take_part(windows, hash, key, part, 1, acc).is_ok()
     }
 }
 

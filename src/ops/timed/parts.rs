@@ -7,23 +7,26 @@
 use crate::state::Adaptive;
 use crate::time::Timestamp;
 use crate::window::Span;
+use std::mem;
 
 /// How many parts are kept at a time: where there are more the earliest one leaves.
 const OPEN: usize = 8;
 
-/// So many events of a key.
-pub(super) type Partial<S, A> = (u64, S, (u32, A));
+/// Events of a key, with the key's hash.
+pub(super) type Partial<S, A> = (u64, S, A);
 
 /// The parts of one instance that have not left yet.
 pub(super) struct Parts<S, A> {
-    open: Vec<(Span, Adaptive<S, (u32, A)>)>,
+    /// The part of the last event, with what was folded in it; empty where there is none.
+    pub(super) run: Span,
+    pub(super) table: Adaptive<S, A>,
+    /// The other ones.
+    others: Vec<(Span, Adaptive<S, A>)>,
     /// Tables of parts that have left, as large as they had become.
-    spare: Vec<Adaptive<S, (u32, A)>>,
-    /// The part of the last event, and where it is.
-    run: Span,
-    current: usize,
+    spare: Vec<Adaptive<S, A>>,
     /// The mark that was sent last.
     passed: Timestamp,
+    /// Whether events may be folded before they travel; if not, there are no parts.
     on: bool,
 }
 
@@ -31,51 +34,44 @@ impl<S, A> Parts<S, A> {
     /// None yet. `on`: whether events may be folded before they travel.
     pub(super) fn new(on: bool) -> Self {
         Parts {
-            open: Vec::new(),
-            spare: Vec::new(),
             run: Span::NONE,
-            current: 0,
+            table: Adaptive::new(),
+            others: Vec::new(),
+            spare: Vec::new(),
             passed: Timestamp::MIN,
             on,
         }
     }
 
-    /// The part of a timestamp, with its table; none where the event travels by itself.
-    #[inline(always)]
-    pub(super) fn of(
-        &mut self,
-        at: Timestamp,
-        part: impl FnOnce(Timestamp) -> Option<Span>,
-        send: impl FnMut(Span, Partial<S, A>),
-    ) -> Option<&mut (Span, Adaptive<S, (u32, A)>)> {
-        if !self.on || !self.run.contains(at) && !self.locate(at, part, send) {
-            return None;
-        }
-        self.open.get_mut(self.current)
-    }
-
-    #[cold]
-    fn locate(
+    /// Makes the part of a timestamp the one at hand; false where the event travels by itself.
+    pub(super) fn locate(
         &mut self,
         at: Timestamp,
         part: impl FnOnce(Timestamp) -> Option<Span>,
         mut send: impl FnMut(Span, Partial<S, A>),
     ) -> bool {
-        if let Some(known) = self.open.iter().position(|(open, _)| open.contains(at)) {
-            (self.run, self.current) = (self.open[known].0, known);
+        if let Some(known) = self.others.iter_mut().find(|(part, _)| part.contains(at)) {
+            mem::swap(&mut self.run, &mut known.0);
+            mem::swap(&mut self.table, &mut known.1);
             return true;
+        }
+        if !self.on {
+            return false;
         }
         let Some(part) = part(at).filter(|part| part.end() > self.passed) else {
             return false;
         };
-        if self.open.len() == OPEN
-            && let Some(first) = self.open.iter().map(|(open, _)| open.end()).min()
+        if self.run == Span::NONE {
+            self.run = part;
+            return true;
+        }
+        if self.others.len() + 1 == OPEN
+            && let Some(first) = self.others.iter().map(|(part, _)| part.end()).min()
         {
             self.leave(first, &mut send);
         }
-        (self.run, self.current) = (part, self.open.len());
         let table = self.spare.pop().unwrap_or_else(Adaptive::new);
-        self.open.push((part, table));
+        self.others.push((mem::replace(&mut self.run, part), mem::replace(&mut self.table, table)));
         true
     }
 
@@ -94,15 +90,21 @@ impl<S, A> Parts<S, A> {
 
     /// All parts that end by then leave.
     pub(super) fn leave(&mut self, to: Timestamp, send: &mut impl FnMut(Span, Partial<S, A>)) {
-        self.run = Span::NONE;
-        for at in (0..self.open.len()).rev() {
-            if self.open[at].0.end() <= to {
-                let (part, mut table) = self.open.swap_remove(at);
-                while let Some(partial) = table.pop() {
-                    send(part, partial);
-                }
-                self.spare.push(table);
-            }
+        while let Some(at) = self.others.iter().position(|(part, _)| part.end() <= to) {
+            let (part, mut table) = self.others.swap_remove(at);
+            empty(part, &mut table, send);
+            self.spare.push(table);
         }
+        if self.run != Span::NONE && self.run.end() <= to {
+            empty(self.run, &mut self.table, send);
+            self.run = Span::NONE;
+        }
+    }
+}
+
+/// Sends what a table holds.
+fn empty<S, A>(part: Span, table: &mut Adaptive<S, A>, send: &mut impl FnMut(Span, Partial<S, A>)) {
+    while let Some(partial) = table.pop() {
+        send(part, partial);
     }
 }

@@ -149,9 +149,9 @@ where
     fn take_part(
         windows: &mut Self::Machine,
         part: Span,
-        events: (u64, X::Stored, (u32, O::Part)),
+        partial: (u64, X::Stored, O::Part),
     ) -> bool {
-        O::take_part(windows.within(), part, events)
+        O::take_part(windows.within(), part, partial)
     }
 }
 
@@ -192,7 +192,7 @@ where
 
     fn add(&self, _acc: &mut (), _event: &T) {}
 
-    fn take_part(_: &mut Self::Machine, _: Span, _: (u64, X::Stored, (u32, ()))) -> bool {
+    fn take_part(_: &mut Self::Machine, _: Span, _: (u64, X::Stored, ())) -> bool {
         false
     }
 }

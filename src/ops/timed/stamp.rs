@@ -3,7 +3,7 @@
 use super::admission::Admission;
 use super::{Timed, TimedFlow, Watermarks};
 use crate::error::Site;
-use crate::kernel::culprit::guarded;
+use crate::kernel::culprit::{Guard, guarded};
 use crate::kernel::{Finish, Make, Mark, Operator, Push, Spec};
 use crate::ops::node::{ByReference, Node, Stampable, Then};
 use crate::ops::{Flow, ordered::Ordered};
@@ -28,12 +28,20 @@ pub trait HasTime {
     /// The event.
     type Value: Send;
 
+    /// The time.
+    fn at(&self) -> Timestamp;
+
     /// The time, and the event.
     fn split(self) -> (Timestamp, Self::Value);
 }
 
 impl<T: Send> HasTime for Stamped<T> {
     type Value = T;
+
+    #[inline(always)]
+    fn at(&self) -> Timestamp {
+        self.at
+    }
 
     #[inline(always)]
     fn split(self) -> (Timestamp, T) {
@@ -181,6 +189,30 @@ impl<F, W: Watermarking<T>, T> fmt::Debug for Stamping<F, W, T> {
     }
 }
 
+impl<F, W, T> Stamping<F, W, T>
+where
+    F: Fn(&T) -> Timestamp + Send + Sync,
+    W: Watermarking<T>,
+{
+    /// Passes on an event that may move the watermark.
+    #[inline(never)]
+    fn pass<K: Push<Stamped<T>>>(&mut self, event: Stamped<T>, next: &mut K) {
+        let Stamp { shared, site, .. } = &self.spec;
+        let marks = &mut self.marks;
+        let mark = guarded(site, || shared.1.observe(marks, event.at, &event.value));
+        next.push(event);
+        if let Some(mark) = mark {
+            next.mark(Mark::Watermark(mark));
+        }
+    }
+}
+
+/// Passes on an event that is not as usual, out of the way of those that are.
+#[inline(never)]
+fn push_apart<T, K: Push<T>>(event: T, next: &mut K) {
+    next.push(event);
+}
+
 impl<F, W, T> Operator for Stamping<F, W, T>
 where
     T: Send,
@@ -194,15 +226,18 @@ where
     fn push<K: Push<Stamped<T>>>(&mut self, value: T, next: &mut K) {
         let Stamp { shared, site, .. } = &self.spec;
         let (stamp, marking) = &**shared;
-        let at = guarded(site, || stamp(&value));
+        let guard = Guard::of(site);
+        let at = stamp(&value);
+        guard.done();
         let admission = marking.admission();
         if !admission.admits(&mut self.gate, at) {
             return admission.reject(&mut self.gate, value);
         }
-        let mark = guarded(site, || marking.observe(&mut self.marks, at, &value));
-        next.push(Stamped { at, value });
-        if let Some(mark) = mark {
-            next.mark(Mark::Watermark(mark));
+        let event = Stamped { at, value };
+        if !marking.stays(&self.marks, at) {
+            self.pass(event, next);
+        } else if let Err(event) = next.push_usual(event) {
+            push_apart(event, next);
         }
     }
 
@@ -250,6 +285,13 @@ pub trait Watermarking<T>: Send + Sync {
 
     /// Begins with a source.
     fn start(&self) -> Self::Marks;
+
+    /// Whether an event of this time moves nothing, so that it need not be
+    /// [observed](Self::observe).
+    #[inline(always)]
+    fn stays(&self, _marks: &Self::Marks, _at: Timestamp) -> bool {
+        false
+    }
 
     /// Learns of an event; the watermark after it, where that has advanced.
     fn observe(&self, marks: &mut Self::Marks, at: Timestamp, event: &T) -> Option<Timestamp>;

@@ -146,6 +146,11 @@ impl<T, A: Admission<T>> Watermarking<T> for Bounded<A> {
     }
 
     #[inline(always)]
+    fn stays(&self, marks: &time::Bounded, at: Timestamp) -> bool {
+        marks.stays(at)
+    }
+
+    #[inline(always)]
     fn observe(&self, marks: &mut time::Bounded, at: Timestamp, _event: &T) -> Option<Timestamp> {
         marks.event(at)
     }

@@ -79,7 +79,7 @@ where
 
     fn add(&self, _acc: &mut (), _event: &T) {}
 
-    fn take_part(_: &mut W::Machine, _: Span, _: (u64, (), (u32, ()))) -> bool {
+    fn take_part(_: &mut W::Machine, _: Span, _: (u64, (), ())) -> bool {
         false
     }
 }

@@ -28,8 +28,11 @@ where
                         return None;
                     }
                 }
-                Step::Closing { head, all, entries } => match entries.next() {
-                    None => self.step = Step::Nothing,
+                Step::Closing { head, all, entries, bins } => match entries.next() {
+                    None => match bins.as_mut().and_then(|bins| bins.pop(&self.rules)) {
+                        Some(table) => *entries = table.into_iter(),
+                        None => self.step = Step::Nothing,
+                    },
                     Some((key, slot)) => {
                         if *all || slot.pending > 0 {
                             let panes = self.rules.last(head, key, slot);
@@ -138,6 +141,7 @@ where
 
     fn held(&self) -> usize {
         let open = self.fresh.values().chain(self.aging.values());
-        open.map(|window| self.windows[*window as usize].table.len()).sum()
+        let open = open.map(|window| &self.windows[*window as usize]);
+        open.map(|open| open.table.len() + open.bins.as_ref().map_or(0, |bins| bins.len())).sum()
     }
 }

@@ -9,8 +9,11 @@
 //! closes nothing costs two looks at the first entry of a tree; and a jump over a year without events
 //! costs nothing.
 
+mod bins;
 mod give;
 mod take;
+
+use bins::Bins;
 
 use super::fold::{Folding, Mode};
 use super::kind::{Assign, WindowKind};
@@ -45,7 +48,7 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     now: Timestamp,
     /// Whether the clock may have passed a timer.
     ticked: bool,
-    step: Step<K, Slot<F, R, M>>,
+    step: Step<K, Slot<F, R, M>, BinsOf<K, F, R, M>>,
     ready: VecDeque<Pane<K, F::Out>>,
     counters: Counters,
 }
@@ -58,7 +61,11 @@ struct Open<K, F: Folding, R: Triggering, M: Mode<F>> {
     /// Which of the windows that have been in this place.
     serial: u64,
     table: Table<K, Slot<F, R, M>>,
+    /// What was folded elsewhere, where there are many keys.
+    bins: Option<BinsOf<K, F, R, M>>,
 }
+
+type BinsOf<K, F, R, M> = Bins<K, Slot<F, R, M>, Rules<F, R, M>>;
 
 /// A timer of the clock. It is stale if its slot is due at another time or the window is gone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +78,7 @@ struct Due {
 }
 
 /// What is being given.
-enum Step<K, S> {
+enum Step<K, S, B> {
     Nothing,
     /// The panes at the watermark of a window that stays.
     Passing {
@@ -90,6 +97,8 @@ enum Step<K, S> {
         head: Head,
         all: bool,
         entries: vec::IntoIter<(K, S)>,
+        /// Further keys.
+        bins: Option<B>,
     },
 }
 
@@ -167,7 +176,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
             }
             None => {
                 let table = Table::new();
-                self.windows.push(Open { span, late, serial: 0, table });
+                self.windows.push(Open { span, late, serial: 0, table, bins: None });
                 self.windows.len() as u32 - 1
             }
         };
@@ -179,13 +188,19 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
         Some(window)
     }
 
-    /// Takes a window's keys and gives its place back.
-    fn close(&mut self, window: u32) -> Table<K, Slot<F, R, M>> {
+    /// Takes a window's keys, of which all are to be given or those where something is left, and gives
+    /// its place back.
+    fn close(&mut self, window: u32, head: Head, all: bool) {
         self.run = Span::NONE;
         self.free.push(window);
         let open = &mut self.windows[window as usize];
         open.serial += 1;
-        mem::take(&mut open.table)
+        let mut table = mem::take(&mut open.table);
+        let mut bins = open.bins.take();
+        if let Some(bins) = &mut bins {
+            bins.take(mem::take(&mut table));
+        }
+        self.step = Step::Closing { head, all, entries: table.into_iter(), bins };
     }
 
     /// Begins what is due next; false if nothing is.
@@ -223,8 +238,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
         if on_time != OnTime::Never && expiry <= self.target {
             let all = on_time == OnTime::Always || self.rules.trigger.always_closes();
             let head = Head { window: span, timing: Timing::OnTime, trigger: "watermark" };
-            let entries = self.close(window).into_iter();
-            self.step = Step::Closing { head, all, entries };
+            self.close(window, head, all);
             return true;
         }
         open.late = true;
@@ -244,8 +258,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
         // The window's end may be passed by the same watermark.
         let timing = if self.passed < span.end() { Timing::OnTime } else { Timing::Late };
         let head = Head { window: span, timing, trigger: "close" };
-        let entries = self.close(window).into_iter();
-        self.step = Step::Closing { head, all: self.rules.trigger.always_closes(), entries };
+        self.close(window, head, self.rules.trigger.always_closes());
         true
     }
 

@@ -1,14 +1,16 @@
 //! How windows that never change take events, and parts that were folded elsewhere.
 
-use super::{Aligned, Due};
+use super::bins::{Bin, Bins};
+use super::{Aligned, Due, Open};
 use crate::time::Timestamp;
 use crate::window::fold::{Fold, Merge, Mode};
 use crate::window::kind::{Assign, Deal, Parted};
 use crate::window::machine::{Machine, Take, TakeParts};
-use crate::window::rules::Head;
+use crate::window::rules::{Head, Rules, Slot};
 use crate::window::trigger::{PaneView, Triggering, TriggeringOn};
 use crate::window::{Span, Timing};
 use std::borrow::Borrow;
+use std::mem;
 
 impl<W, K, F, R, M, E, T> Take<K, F::Out, E, T> for Aligned<W, K, F, R, M>
 where
@@ -95,7 +97,19 @@ where
         }
         let Aligned { kind, rules, windows, current, .. } = self;
         kind.deal(key, acc, current, |window, key, acc| {
-            let table = &mut windows[window as usize].table;
+            let Open { table, bins, .. } = &mut windows[window as usize];
+            if let Some(bins) = bins {
+                return bins.push(rules, (hash, key, rules.start_part(acc, events)));
+            }
+            if Bins::<K, Slot<F, R, M>, Rules<F, R, M>>::pay(table.len()) && rules.closes_at_once()
+            {
+                let fold = |rules: &Rules<F, R, M>, bin: &mut Bin<K, Slot<F, R, M>>| {
+                    bin.fold(|into, from| rules.merge(into, from));
+                };
+                let bins = bins.insert(Bins::new(fold));
+                bins.take(mem::take(table));
+                return bins.push(rules, (hash, key, rules.start_part(acc, events)));
+            }
             let mut acc = Some(acc);
             let position = table.position(hash, key, |key| {
                 let acc = acc.take().expect("a key is made once");

@@ -224,7 +224,7 @@ where
 
     fn add(&self, _acc: &mut (), _event: &Either<L, R>) {}
 
-    fn take_part(_: &mut Self::Machine, _: Span, _: (u64, X::Stored, (u32, ()))) -> bool {
+    fn take_part(_: &mut Self::Machine, _: Span, _: (u64, X::Stored, ())) -> bool {
         false
     }
 }
