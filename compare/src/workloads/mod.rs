@@ -12,6 +12,7 @@ mod ordered;
 mod pipeline;
 mod sessions;
 mod skewed;
+mod stages;
 mod stations;
 mod text_fold;
 mod tiny;
@@ -39,6 +40,11 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(exchange::many::workload()),
         Box::new(handover::workload()),
         Box::new(pipeline::workload()),
+        Box::new(stages::of_1()),
+        Box::new(stages::of_10()),
+        Box::new(stages::of_100()),
+        Box::new(stages::of_1000()),
+        Box::new(stages::four_by_four()),
         Box::new(join::workload()),
         Box::new(ordered::workload()),
         Box::new(windows::fixed()),
