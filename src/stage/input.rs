@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 pub(crate) struct Input<T> {
     subscriptions: Vec<Taking<T>>,
-    /// Whether there has been one: a stage ends when all its inputs have.
-    pub(crate) had_some: bool,
+    /// Whether one has ended by itself that the stage depends on.
+    pub(crate) some_ended: bool,
+    /// Whether such a one was told to end, before it had given all.
+    pub(crate) cut_short: bool,
 }
 
 /// One subscription.
@@ -31,7 +33,7 @@ pub(crate) struct Taking<T> {
 
 impl<T> Input<T> {
     pub(crate) fn new() -> Self {
-        Input { subscriptions: Vec::new(), had_some: false }
+        Input { subscriptions: Vec::new(), some_ended: false, cut_short: false }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -58,7 +60,6 @@ impl<T> Input<T> {
             spare: VecDeque::new(),
             leaving: None,
         });
-        self.had_some = true;
         how.upstream.subscribe(request);
     }
 
@@ -74,6 +75,11 @@ impl<T> Input<T> {
             taking.upstream.leave(id, Reason::Cancelled, unhandled, taking.partition);
         }
         Some(taking)
+    }
+
+    /// Wants nothing more of any of them.
+    pub(crate) fn leave_each(&mut self) {
+        self.subscriptions.iter_mut().for_each(|taking| taking.leave(false));
     }
 
     /// Ends all of them, with what was not handled.
@@ -109,7 +115,11 @@ impl<T> Taking<T> {
         }
     }
 
-    pub(crate) fn leave(&mut self) {
+    /// Wants nothing more. Where another subscription takes its place, its end means nothing.
+    pub(crate) fn leave(&mut self, replaced: bool) {
+        if replaced {
+            self.cancel = Cancel::Temporary;
+        }
         if self.leaving.is_none() {
             self.leaving = Some(VecDeque::new());
             self.upstream.leave(self.id, Reason::Cancelled, VecDeque::new(), self.partition);

@@ -25,7 +25,7 @@ pub struct Launch<R: Role> {
     role: R,
     site: Site,
     name: Option<Arc<str>>,
-    subscriptions: Vec<Subscribe<R::In>>,
+    subscriptions: Vec<(Subscribe<R::In>, Site)>,
     dispatcher: Box<dyn Dispatcher<R::Out>>,
     buffer: usize,
     overflow: Overflow,
@@ -70,11 +70,13 @@ impl<R: Role> Launch<R> {
         self
     }
 
-    /// Subscribes to a stage before it handles anything else. May be called several times.
+    /// Subscribes to a stage before it handles anything else: of several, none comes to its end before
+    /// all were subscribed to.
     ///
-    /// A demand that is refused fails the stage.
+    /// A demand that is refused fails the stage, with this line.
+    #[track_caller]
     pub fn subscribe(mut self, to: impl Into<Subscribe<R::In>>) -> Self {
-        self.subscriptions.push(to.into());
+        self.subscriptions.push((to.into(), Site::here("subscribe")));
         self
     }
 
@@ -82,6 +84,11 @@ impl<R: Role> Launch<R> {
     pub fn start(self) -> StageRef<R::Stage, R::In, R::Out> {
         let task = self.shared.next_task();
         let mailbox = Mailbox::new(task.clone(), self.name);
+        let joins =
+            self.subscriptions.into_iter().rev().map(|(how, site)| match how.joining(site) {
+                Ok(joining) => Mail::Join(Box::new(joining)),
+                Err(refused) => Mail::Stop(Reason::Failed(refused)),
+            });
         let actor = Actor {
             mailbox: Arc::clone(&mailbox),
             role: self.role,
@@ -91,7 +98,7 @@ impl<R: Role> Launch<R> {
                 false => Output::none(),
             },
             asking: Asking::new(),
-            mail: Vec::new(),
+            mail: joins.collect(),
             line: VecDeque::new(),
             after_buffered: Rare::new(),
             life: Life::Running,
@@ -105,11 +112,6 @@ impl<R: Role> Launch<R> {
         task.put(Box::new(actor));
         self.shared.lives(Arc::clone(&mailbox) as Arc<dyn Tells>);
         let stage = StageRef::new(mailbox, &self.shared);
-        for subscribe in self.subscriptions {
-            if let Err(error) = stage.subscribe_at(subscribe, self.site) {
-                stage.tell_stop(Reason::Failed(error));
-            }
-        }
         // Also a stage that nobody has written to has something to do: an iterator moves away.
         task.notify();
         stage

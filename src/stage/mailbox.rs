@@ -44,7 +44,13 @@ pub(crate) trait Downstream<T>: Send + Sync {
 /// What anybody may say to a stage about one of its own subscriptions.
 pub(crate) trait Controls: Send + Sync {
     fn ask_for(&self, id: Id, events: usize);
-    fn unsubscribe(&self, id: Id);
+    /// `replaced`: another subscription takes its place.
+    fn unsubscribe(&self, id: Id, replaced: bool);
+    /// How the stage ended, if it has.
+    fn over(&self) -> Option<Reason>;
+    /// Somebody outside can make the stage move, or cannot any more.
+    fn handle_made(&self);
+    fn handle_dropped(&self);
 }
 
 /// A consumer that leaves.
@@ -82,6 +88,7 @@ pub(crate) enum Mail<R: Role> {
     },
     Unsubscribe {
         id: Id,
+        replaced: bool,
     },
     Call(Call<R::Stage, R::Out>),
     CallAfterBuffered(Call<R::Stage, R::Out>),
@@ -93,11 +100,13 @@ pub(crate) enum Mail<R: Role> {
 
 /// What a stage has counted, changed once per batch.
 ///
-/// All but `dropped` are written by the stage alone, so a plain addition does.
+/// All but `dropped` and `given_back` are written by the stage alone, so a plain addition does.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) events_in: AtomicU64,
+    pub(crate) emitted: AtomicU64,
     pub(crate) events_out: AtomicU64,
+    pub(crate) given_back: AtomicU64,
     pub(crate) buffered: AtomicU64,
     pub(crate) dropped: AtomicU64,
 }
@@ -105,6 +114,10 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn took(&self, events: usize) {
         Self::add_alone(&self.events_in, events);
+    }
+
+    pub(crate) fn emitted(&self, events: usize) {
+        Self::add_alone(&self.emitted, events);
     }
 
     pub(crate) fn sent(&self, events: usize) {
@@ -121,6 +134,18 @@ impl Counters {
         }
     }
 
+    pub(crate) fn came_back(&self, events: usize) {
+        if events > 0 {
+            self.given_back.fetch_add(events as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Events came back to a stage that is over.
+    pub(crate) fn came_back_too_late(&self, events: usize) {
+        self.came_back(events);
+        self.dropped(events);
+    }
+
     fn add_alone(counter: &AtomicU64, events: usize) {
         counter.store(counter.load(Ordering::Relaxed) + events as u64, Ordering::Relaxed);
     }
@@ -130,10 +155,15 @@ pub(crate) struct Mailbox<R: Role> {
     queue: Mutex<Queue<R>>,
     pub(crate) task: TaskRef,
     pub(crate) counters: Counters,
+    /// How many calls wait.
+    calls: AtomicUsize,
     pub(crate) name: Option<Arc<str>>,
     /// Handles outside: while there is one, somebody can make the stage move.
     handles: AtomicUsize,
 }
+
+/// How many calls may wait in one stage.
+pub(crate) const CALLS: usize = 10_000;
 
 struct Queue<R: Role> {
     mail: Vec<Mail<R>>,
@@ -159,8 +189,8 @@ impl<R: Role> Mailbox<R> {
             watchers: Rare::new(),
         };
         let counters = Counters::default();
-        let handles = AtomicUsize::new(0);
-        Arc::new(Mailbox { queue: Mutex::new(queue), task, counters, name, handles })
+        let (calls, handles) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Mailbox { queue: Mutex::new(queue), task, counters, calls, name, handles })
     }
 
     /// Gives the message back if the stage is over, with how it ended.
@@ -182,6 +212,16 @@ impl<R: Role> Mailbox<R> {
         Ok(())
     }
 
+    /// Counts one more call that waits. False: too many do.
+    pub(crate) fn one_call_more(&self) -> bool {
+        let more = |calls| (calls < CALLS).then_some(calls + 1);
+        self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    pub(crate) fn one_call_less(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Swaps what has arrived for an empty buffer. What is asked for from now on does not wake the
     /// stage, unless it produces by itself or says that it [waits for it](Self::waits_for_demand).
     pub(crate) fn take(&self, taken: &mut Vec<Mail<R>>) {
@@ -200,31 +240,14 @@ impl<R: Role> Mailbox<R> {
     }
 
     /// Closes it for good; returns what had arrived, and who wants to know.
-    pub(crate) fn close(&self, reason: &Reason) -> Vec<Mail<R>> {
-        let (mail, watchers) = {
-            let mut queue = unpoisoned(self.queue.lock());
-            if queue.over.is_some() {
-                return Vec::new();
-            }
-            queue.over = Some(reason.clone());
-            (std::mem::take(&mut queue.mail), queue.watchers.take())
-        };
-        for watcher in watchers {
-            watcher(reason);
+    pub(crate) fn close(&self, reason: &Reason) -> (Vec<Mail<R>>, Rare<Watcher>) {
+        let mut queue = unpoisoned(self.queue.lock());
+        if queue.over.is_some() {
+            return (Vec::new(), Rare::new());
         }
-        mail
-    }
-
-    pub(crate) fn handle_made(&self) {
-        if self.handles.fetch_add(1, Ordering::SeqCst) == 0 {
-            self.task.core().outside_enters();
-        }
-    }
-
-    pub(crate) fn handle_dropped(&self) {
-        if self.handles.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.task.core().outside_leaves();
-        }
+        queue.over = Some(reason.clone());
+        let watchers = std::mem::replace(&mut queue.watchers, Rare::new());
+        (std::mem::take(&mut queue.mail), watchers)
     }
 
     /// How the stage ended, if it has.
@@ -260,7 +283,7 @@ impl<R: Role> Upstream<R::Out> for Mailbox<R> {
     fn leave(&self, id: Id, reason: Reason, unhandled: VecDeque<R::Out>, partition: Option<usize>) {
         let leaving = Box::new(Leaving { id, reason, unhandled, partition });
         if let Err((Mail::Leave(leaving), _)) = self.send(Mail::Leave(leaving)) {
-            self.counters.dropped(leaving.unhandled.len());
+            self.counters.came_back_too_late(leaving.unhandled.len());
         }
     }
 
@@ -291,7 +314,23 @@ impl<R: Role> Controls for Mailbox<R> {
         let _ended_meanwhile = self.send(Mail::AskFor { id, events });
     }
 
-    fn unsubscribe(&self, id: Id) {
-        let _ended_meanwhile = self.send(Mail::Unsubscribe { id });
+    fn unsubscribe(&self, id: Id, replaced: bool) {
+        let _ended_meanwhile = self.send(Mail::Unsubscribe { id, replaced });
+    }
+
+    fn over(&self) -> Option<Reason> {
+        Mailbox::over(self)
+    }
+
+    fn handle_made(&self) {
+        if self.handles.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.task.core().outside_enters();
+        }
+    }
+
+    fn handle_dropped(&self) {
+        if self.handles.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.task.core().outside_leaves();
+        }
     }
 }
