@@ -11,7 +11,7 @@
 use super::batch::Batch;
 use super::control::{Context, Order, Peer, Side};
 use super::input::Input;
-use super::mailbox::{Call, Downstream, Id, Leaving, Mail, Mailbox};
+use super::mailbox::{Call, Id, Leaving, Mail, Mailbox};
 use super::output::Output;
 use super::rare::Rare;
 use super::reason::Reason;
@@ -137,11 +137,9 @@ impl<R: Role> Actor<R> {
 
     /// Reads all mail. What cannot be read, because the stage ends before, stays in `mail`.
     fn read_mail(&mut self) -> Result<(), Stop> {
-        // What it was started with.
-        let mut asked = self.read()?;
         self.mailbox.take(&mut self.mail);
         self.mail.reverse();
-        asked |= self.read()?;
+        let asked = self.read()?;
         if asked {
             self.dispatch()?;
         }
@@ -167,13 +165,9 @@ impl<R: Role> Actor<R> {
                 }
                 Mail::Ended { id, reason } => self.line.push_back(Waiting::Ended { id, reason }),
                 Mail::Join(joining) => {
-                    let peer = Peer {
-                        id: joining.id,
-                        side: Side::Producer,
-                        name: joining.how.upstream.name(),
-                    };
-                    let own = Arc::clone(&self.mailbox) as Arc<dyn Downstream<R::In>>;
-                    self.input.join(*joining, own);
+                    let (id, name) = (joining.id, joining.upstream.name());
+                    let peer = Peer { id, side: Side::Producer, name };
+                    self.input.join(*joining);
                     self.with_context(|role, cx| role.on_subscribe(&peer, cx))?;
                 }
                 Mail::AskFor { id, events } => {

@@ -92,6 +92,7 @@ impl<R: Role> Actor<R> {
             match mail {
                 Mail::Events { id, events } => unhandled.push((id, events)),
                 Mail::Subscribe(request) => request.refused(reason.clone()),
+                Mail::Join(joining) => self.input.join(*joining),
                 Mail::Leave(leaving) => counters.came_back_too_late(leaving.unhandled.len()),
                 _ => {}
             }

@@ -1,8 +1,8 @@
 //! What a stage takes: its subscriptions, and when each asks for more.
 
-use super::mailbox::{Downstream, Id, Upstream};
+use super::mailbox::{Id, Upstream};
 use super::reason::Reason;
-use super::subscription::{Cancel, Joining, Request};
+use super::subscription::{Cancel, Joining};
 use crate::runtime::credit::Demand;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,27 +40,19 @@ impl<T> Input<T> {
         self.subscriptions.is_empty()
     }
 
-    pub(crate) fn join(&mut self, joining: Joining<T>, downstream: Arc<dyn Downstream<T>>) {
-        let Joining { id, how, min } = joining;
-        let request = Request {
-            id,
-            downstream,
-            selector: how.selector,
-            partition: how.partition,
-            credit: if how.manual { 0 } else { how.max },
-        };
+    pub(crate) fn join(&mut self, joining: Joining<T>) {
+        let Joining { id, upstream, max, min, manual, cancel, partition } = joining;
         self.subscriptions.push(Taking {
             id,
-            upstream: Arc::clone(&how.upstream),
-            demand: Demand::new(how.max, min),
-            batch: how.max - min,
-            manual: how.manual,
-            partition: how.partition,
-            cancel: how.cancel,
+            upstream,
+            demand: Demand::new(max, min),
+            batch: max - min,
+            manual,
+            partition,
+            cancel,
             spare: VecDeque::new(),
             leaving: None,
         });
-        how.upstream.subscribe(request);
     }
 
     pub(crate) fn get(&mut self, id: Id) -> Option<&mut Taking<T>> {

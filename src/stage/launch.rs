@@ -3,7 +3,7 @@
 use super::actor::{Actor, Life};
 use super::dispatch::{Broadcast, ByDemand, Dispatcher, Partition};
 use super::input::Input;
-use super::mailbox::{Mail, Mailbox};
+use super::mailbox::{Downstream, Mail, Mailbox};
 use super::output::{BUFFER, Output, Overflow};
 use super::rare::Rare;
 use super::reason::Reason;
@@ -84,11 +84,6 @@ impl<R: Role> Launch<R> {
     pub fn start(self) -> StageRef<R::Stage, R::In, R::Out> {
         let task = self.shared.next_task();
         let mailbox = Mailbox::new(task.clone(), self.name);
-        let joins =
-            self.subscriptions.into_iter().rev().map(|(how, site)| match how.joining(site) {
-                Ok(joining) => Mail::Join(Box::new(joining)),
-                Err(refused) => Mail::Stop(Reason::Failed(refused)),
-            });
         let actor = Actor {
             mailbox: Arc::clone(&mailbox),
             role: self.role,
@@ -98,7 +93,7 @@ impl<R: Role> Launch<R> {
                 false => Output::none(),
             },
             asking: Asking::new(),
-            mail: joins.collect(),
+            mail: Vec::new(),
             line: VecDeque::new(),
             after_buffered: Rare::new(),
             life: Life::Running,
@@ -111,6 +106,12 @@ impl<R: Role> Launch<R> {
         };
         task.put(Box::new(actor));
         self.shared.lives(Arc::clone(&mailbox) as Arc<dyn Tells>);
+        let own = || Arc::clone(&mailbox) as Arc<dyn Downstream<R::In>>;
+        let joins = self.subscriptions.into_iter().map(|(how, site)| how.split(own(), site));
+        match joins.collect() {
+            Ok(joins) => mailbox.join(joins),
+            Err(refused) => Tells::stop(&*mailbox, Reason::Failed(refused)),
+        }
         let stage = StageRef::new(mailbox, &self.shared);
         // Also a stage that nobody has written to has something to do: an iterator moves away.
         task.notify();
@@ -173,7 +174,7 @@ impl<R: Role> Tells for Mailbox<R> {
         let _ended_meanwhile = self.send(Mail::Drain);
     }
 
-    fn stop(&self) {
-        let _ended_meanwhile = self.send(Mail::Stop(Reason::Shutdown));
+    fn stop(&self, reason: Reason) {
+        let _ended_meanwhile = self.send(Mail::Stop(reason));
     }
 }

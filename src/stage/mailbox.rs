@@ -23,8 +23,8 @@ pub(crate) type Call<S, O> = Box<dyn FnOnce(&mut S, &mut Context<'_, O>) + Send>
 
 /// What a consumer says to the stage that it takes from.
 pub(crate) trait Upstream<T>: Send + Sync {
-    /// A new consumer. One that comes too late is told how the stage ended.
-    fn subscribe(&self, request: Request<T>);
+    /// A new consumer. One that comes too late is given back, with how the stage ended.
+    fn subscribe(&self, request: Request<T>) -> Result<(), (Request<T>, Reason)>;
     /// It can take so many more; `spare` is an empty buffer to send them in.
     fn ask(&self, id: Id, events: usize, spare: VecDeque<T>);
     /// It leaves, and has not handled these.
@@ -212,6 +212,37 @@ impl<R: Role> Mailbox<R> {
         Ok(())
     }
 
+    /// Subscribes the stage, unless it is over: all are made before it can hear of the end of one.
+    ///
+    /// The producers learn of it while nothing can be sent here, so each knows the subscription before
+    /// it is asked, and the stage knows it before it gets events. Nowhere else is a mailbox locked
+    /// while another one is; one subscribing at a time, two that subscribe to each other do not wait
+    /// for each other.
+    pub(crate) fn join(&self, joins: Vec<(Joining<R::In>, Request<R::In>)>) {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+        let mut refused = Vec::new();
+        let one = unpoisoned(ONE_AT_A_TIME.lock());
+        let mut queue = unpoisoned(self.queue.lock());
+        if queue.over.is_some() || joins.is_empty() {
+            return;
+        }
+        for (joining, request) in joins {
+            let id = joining.id;
+            let subscribed = joining.upstream.subscribe(request);
+            queue.mail.push(Mail::Join(Box::new(joining)));
+            if let Err((request, reason)) = subscribed {
+                queue.mail.push(Mail::Ended { id, reason });
+                refused.push(request);
+            }
+        }
+        let wakes = !std::mem::replace(&mut queue.woken, true);
+        drop((queue, one));
+        if wakes {
+            self.task.notify();
+        }
+    }
+
     /// Counts one more call that waits. False: too many do.
     pub(crate) fn one_call_more(&self) -> bool {
         let more = |calls| (calls < CALLS).then_some(calls + 1);
@@ -269,10 +300,10 @@ impl<R: Role> Mailbox<R> {
 }
 
 impl<R: Role> Upstream<R::Out> for Mailbox<R> {
-    fn subscribe(&self, request: Request<R::Out>) {
-        let subscribe = Mail::Subscribe(Box::new(request));
-        if let Err((Mail::Subscribe(request), reason)) = self.send(subscribe) {
-            request.refused(reason);
+    fn subscribe(&self, request: Request<R::Out>) -> Result<(), (Request<R::Out>, Reason)> {
+        match self.send(Mail::Subscribe(Box::new(request))) {
+            Err((Mail::Subscribe(request), reason)) => Err((*request, reason)),
+            _ => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@ use super::reason::Reason;
 use super::reply::{CallError, Reply};
 use super::role::Role;
 use super::shared::Shared;
-use super::subscription::{Joining, Subscribe, Subscription};
+use super::subscription::{Joining, Request, Subscribe, Subscription};
 use crate::error::{FlowError, Site};
 use crate::runtime::worker::on_worker;
 use std::convert::Infallible;
@@ -24,7 +24,7 @@ pub struct StageRef<S, In = Infallible, Out = Infallible> {
 
 /// What a handle can say to its stage.
 pub(crate) trait Address<S, In, Out>: Upstream<Out> + Downstream<In> + Controls {
-    fn join(&self, joining: Joining<In>);
+    fn join(&self, joining: Joining<In>, request: Request<In>);
     fn call(&self, call: Call<S, Out>, after_buffered: bool) -> Result<(), CallError>;
     fn forward(&self, forward: bool);
     fn stop(&self, reason: Reason);
@@ -82,19 +82,21 @@ impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
         StageRef { address: mailbox, shared: Arc::clone(shared) }
     }
 
-    /// Subscribes this stage to another one, while both run.
+    /// Subscribes this stage to another one, while both run. When it returns, the other one has been
+    /// told. One that is over ends the subscription at once; where this stage is over, nothing happens.
     ///
     /// # Errors
-    /// If `max_demand` is 0 or `min_demand` is not less.
+    /// If `max_demand` is 0 or `min_demand` is not less, or the other stage is this one.
     #[track_caller]
     pub fn subscribe(&self, to: impl Into<Subscribe<In>>) -> Result<Subscription, FlowError> {
         self.subscribe_at(to.into(), Site::here("subscribe"))
     }
 
     fn subscribe_at(&self, how: Subscribe<In>, site: Site) -> Result<Subscription, FlowError> {
-        let joining = how.joining(site)?;
+        let consumer = Arc::clone(&self.address) as Arc<dyn Downstream<In>>;
+        let (joining, request) = how.split(consumer, site)?;
         let id = joining.id;
-        self.address.join(joining);
+        self.address.join(joining, request);
         Ok(Subscription::new(id, Arc::clone(&self.address) as Arc<dyn Controls>))
     }
 
@@ -238,8 +240,8 @@ impl<S: 'static, I: Send + 'static, T: Send + 'static> From<&StageRef<S, I, T>> 
 }
 
 impl<R: Role> Address<R::Stage, R::In, R::Out> for Mailbox<R> {
-    fn join(&self, joining: Joining<R::In>) {
-        let _ended_meanwhile = self.send(Mail::Join(Box::new(joining)));
+    fn join(&self, joining: Joining<R::In>, request: Request<R::In>) {
+        Mailbox::join(self, vec![(joining, request)]);
     }
 
     fn call(&self, call: Call<R::Stage, R::Out>, after_buffered: bool) -> Result<(), CallError> {

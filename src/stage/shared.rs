@@ -26,7 +26,7 @@ pub(crate) struct Shared {
 pub(crate) trait Tells: Send + Sync {
     fn task(&self) -> &TaskRef;
     fn drain(&self);
-    fn stop(&self);
+    fn stop(&self, reason: Reason);
 }
 
 impl fmt::Debug for Shared {

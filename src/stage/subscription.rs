@@ -38,13 +38,13 @@ pub enum Cancel {
 /// # Ok::<(), flow::FlowError>(())
 /// ```
 pub struct Subscribe<T> {
-    pub(crate) upstream: Arc<dyn Upstream<T>>,
-    pub(crate) max: usize,
-    pub(crate) min: Option<usize>,
-    pub(crate) manual: bool,
-    pub(crate) cancel: Cancel,
-    pub(crate) selector: Option<Box<dyn Select<T>>>,
-    pub(crate) partition: Option<usize>,
+    upstream: Arc<dyn Upstream<T>>,
+    max: usize,
+    min: Option<usize>,
+    manual: bool,
+    cancel: Cancel,
+    selector: Option<Box<dyn Select<T>>>,
+    partition: Option<usize>,
 }
 
 /// How many events a consumer asks for where nothing is said, as in GenStage.
@@ -105,8 +105,12 @@ impl<T: Send + 'static> Subscribe<T> {
 }
 
 impl<T> Subscribe<T> {
-    /// The subscription as its consumer gets it, unless its demand is refused.
-    pub(crate) fn joining(self, site: Site) -> Result<Joining<T>, FlowError> {
+    /// The subscription as both sides get it, unless it is refused.
+    pub(crate) fn split(
+        self,
+        consumer: Arc<dyn Downstream<T>>,
+        site: Site,
+    ) -> Result<(Joining<T>, Request<T>), FlowError> {
         /// Numbers the subscriptions of the process, so that one number never means two.
         static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -119,7 +123,14 @@ impl<T> Subscribe<T> {
         if min >= max {
             return refused(format!("min_demand {min} must be less than max_demand {max}"));
         }
-        Ok(Joining { id: NEXT.fetch_add(1, Ordering::Relaxed), how: self, min })
+        let Subscribe { upstream, manual, cancel, selector, partition, .. } = self;
+        if std::ptr::addr_eq(Arc::as_ptr(&upstream), Arc::as_ptr(&consumer)) {
+            return refused("a stage cannot take from itself".to_owned());
+        }
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let credit = if manual { 0 } else { max };
+        let request = Request { id, downstream: consumer, selector, partition, credit };
+        Ok((Joining { id, upstream, max, min, manual, cancel, partition }, request))
     }
 }
 
@@ -150,8 +161,12 @@ impl<T> fmt::Debug for Subscribe<T> {
 /// A subscription as its consumer gets it.
 pub(crate) struct Joining<T> {
     pub(crate) id: Id,
-    pub(crate) how: Subscribe<T>,
+    pub(crate) upstream: Arc<dyn Upstream<T>>,
+    pub(crate) max: usize,
     pub(crate) min: usize,
+    pub(crate) manual: bool,
+    pub(crate) cancel: Cancel,
+    pub(crate) partition: Option<usize>,
 }
 
 /// A subscription as its producer gets it.
