@@ -17,7 +17,7 @@ use super::rare::Rare;
 use super::reason::Reason;
 use super::role::Role;
 use super::shared::Shared;
-use super::subscription::Request;
+use super::subscription::{Cancel, Request};
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
 use crate::kernel::culprit::{self, guarded};
 use crate::runtime::core::Cx;
@@ -76,6 +76,16 @@ pub(crate) enum Life {
     Over,
 }
 
+impl Life {
+    /// How it ends, if nothing else happens.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Life::Ending { complete: false } => Reason::Shutdown,
+            _ => Reason::Normal,
+        }
+    }
+}
+
 /// Why a turn ended early.
 pub(super) enum Stop {
     Failed(FlowError),
@@ -116,11 +126,8 @@ impl<R: Role> Actor<R> {
             }
             let more = self.produce(cx)?;
             self.call_after_buffered()?;
-            if let Life::Ending { complete } = self.life
-                && self.nobody_takes_more()
-            {
-                let reason = if complete { Reason::Normal } else { Reason::Shutdown };
-                return Err(Stop::Now(reason));
+            if matches!(self.life, Life::Ending { .. }) && self.nobody_takes_more() {
+                return Err(Stop::Now(self.life.reason()));
             }
             if !more {
                 let holds = !self.line.is_empty() || self.output.buffered() > 0;
@@ -177,7 +184,11 @@ impl<R: Role> Actor<R> {
                 }
                 Mail::Unsubscribe { id, replaced } => {
                     if let Some(taking) = self.input.get(id) {
-                        taking.leave(replaced);
+                        if replaced {
+                            // Its end means nothing.
+                            taking.cancel = Cancel::Temporary;
+                        }
+                        taking.leave(Reason::Cancelled);
                     }
                 }
                 Mail::Call(call) => self.line.push_back(Waiting::Call(call)),
@@ -341,7 +352,7 @@ impl<R: Role> Actor<R> {
                 }
                 Order::Cancel(id) => {
                     if let Some(taking) = self.input.get(id) {
-                        taking.leave(false);
+                        taking.leave(Reason::Cancelled);
                     }
                     if let Some(downstream) = self.output.remove(id) {
                         downstream.ended(id, Reason::Cancelled);

@@ -54,7 +54,7 @@ impl<R: Role> Actor<R> {
     pub(super) fn end(&mut self, complete: bool) -> Result<(), Stop> {
         if matches!(self.life, Life::Running) {
             self.life = Life::Ending { complete };
-            self.input.leave_each();
+            self.input.leave_each(&self.life.reason());
             if complete {
                 let (role, buffer) = (&mut self.role, &mut self.output.buffer);
                 guarded(&self.site, || role.end(buffer)).map_err(Self::failed)?;

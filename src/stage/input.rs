@@ -70,8 +70,8 @@ impl<T> Input<T> {
     }
 
     /// Wants nothing more of any of them.
-    pub(crate) fn leave_each(&mut self) {
-        self.subscriptions.iter_mut().for_each(|taking| taking.leave(false));
+    pub(crate) fn leave_each(&mut self, reason: &Reason) {
+        self.subscriptions.iter_mut().for_each(|taking| taking.leave(reason.clone()));
     }
 
     /// Ends all of them, with what was not handled.
@@ -107,14 +107,11 @@ impl<T> Taking<T> {
         }
     }
 
-    /// Wants nothing more. Where another subscription takes its place, its end means nothing.
-    pub(crate) fn leave(&mut self, replaced: bool) {
-        if replaced {
-            self.cancel = Cancel::Temporary;
-        }
+    /// Wants nothing more.
+    pub(crate) fn leave(&mut self, reason: Reason) {
         if self.leaving.is_none() {
             self.leaving = Some(VecDeque::new());
-            self.upstream.leave(self.id, Reason::Cancelled, VecDeque::new(), self.partition);
+            self.upstream.leave(self.id, reason, VecDeque::new(), self.partition);
         }
     }
 
