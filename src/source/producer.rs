@@ -113,6 +113,11 @@ impl<T> Demand<'_, T> {
         self.events.saturating_sub(self.emitted.len())
     }
 
+    /// The time of the run.
+    pub(crate) fn now(&self) -> u64 {
+        self.task.core().clock.now()
+    }
+
     /// Emits one event.
     pub fn emit(&mut self, event: T) {
         self.emitted.push_back(event);

@@ -116,7 +116,7 @@ impl Stages {
     where
         I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
     {
-        Launch::new(&self.shared, Iterates(events.into_iter()), Site::here("iter"))
+        Launch::new(&self.shared, Iterates::new(events.into_iter()), Site::here("iter"))
     }
 
     /// How many stages are not over.
