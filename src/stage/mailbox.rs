@@ -9,6 +9,7 @@ use super::rare::Rare;
 use super::reason::Reason;
 use super::role::Role;
 use super::subscription::{Joining, Request};
+use crate::runtime::post::Post;
 use crate::runtime::task::TaskRef;
 use crate::sync::{Mutex, unpoisoned};
 use std::collections::VecDeque;
@@ -152,7 +153,7 @@ impl Counters {
 }
 
 pub(crate) struct Mailbox<R: Role> {
-    queue: Mutex<Queue<R>>,
+    post: Post<Mail<R>, Rare<Watcher>, Reason>,
     pub(crate) task: TaskRef,
     pub(crate) counters: Counters,
     /// How many calls wait.
@@ -165,48 +166,20 @@ pub(crate) struct Mailbox<R: Role> {
 /// How many calls may wait in one stage.
 pub(crate) const CALLS: usize = 10_000;
 
-struct Queue<R: Role> {
-    mail: Vec<Mail<R>>,
-    /// Whether the stage was woken for what is there.
-    woken: bool,
-    /// Whether it has nothing that waits for demand: then asks alone do not wake it.
-    content: bool,
-    /// How the stage ended, once it has.
-    over: Option<Reason>,
-    watchers: Rare<Watcher>,
-}
-
 /// Who wants to know how a stage ends.
 pub(crate) type Watcher = Box<dyn FnOnce(&Reason) + Send>;
 
 impl<R: Role> Mailbox<R> {
     pub(crate) fn new(task: TaskRef, name: Option<Arc<str>>) -> Arc<Self> {
-        let queue = Queue {
-            mail: Vec::new(),
-            woken: false,
-            content: false,
-            over: None,
-            watchers: Rare::new(),
-        };
         let counters = Counters::default();
         let (calls, handles) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Mailbox { queue: Mutex::new(queue), task, counters, calls, name, handles })
+        Arc::new(Mailbox { post: Post::new(), task, counters, calls, name, handles })
     }
 
     /// Gives the message back if the stage is over, with how it ended.
     pub(crate) fn send(&self, mail: Mail<R>) -> Result<(), (Mail<R>, Reason)> {
-        let mut queue = unpoisoned(self.queue.lock());
-        if let Some(reason) = &queue.over {
-            let reason = reason.clone();
-            return Err((mail, reason));
-        }
-        let can_wait = queue.content && matches!(mail, Mail::Ask { .. });
-        let wakes = !queue.woken && !can_wait;
-        queue.mail.push(mail);
-        queue.woken |= wakes;
-        drop(queue);
-        // Where it was woken already it takes all.
-        if wakes {
+        let can_wait = matches!(mail, Mail::Ask { .. });
+        if self.post.send(mail, can_wait)? {
             self.task.notify();
         }
         Ok(())
@@ -223,21 +196,18 @@ impl<R: Role> Mailbox<R> {
 
         let mut refused = Vec::new();
         let one = unpoisoned(ONE_AT_A_TIME.lock());
-        let mut queue = unpoisoned(self.queue.lock());
-        if queue.over.is_some() || joins.is_empty() {
-            return;
-        }
-        for (joining, request) in joins {
-            let id = joining.id;
-            let subscribed = joining.upstream.subscribe(request);
-            queue.mail.push(Mail::Join(Box::new(joining)));
-            if let Err((request, reason)) = subscribed {
-                queue.mail.push(Mail::Ended { id, reason });
-                refused.push(request);
+        let wakes = self.post.send_all(|mail| {
+            for (joining, request) in joins {
+                let id = joining.id;
+                let subscribed = joining.upstream.subscribe(request);
+                mail.push(Mail::Join(Box::new(joining)));
+                if let Err((request, reason)) = subscribed {
+                    mail.push(Mail::Ended { id, reason });
+                    refused.push(request);
+                }
             }
-        }
-        let wakes = !std::mem::replace(&mut queue.woken, true);
-        drop((queue, one));
+        });
+        drop(one);
         if wakes {
             self.task.notify();
         }
@@ -256,45 +226,32 @@ impl<R: Role> Mailbox<R> {
     /// Swaps what has arrived for an empty buffer. What is asked for from now on does not wake the
     /// stage, unless it produces by itself or says that it [waits for it](Self::waits_for_demand).
     pub(crate) fn take(&self, taken: &mut Vec<Mail<R>>) {
-        debug_assert!(taken.is_empty(), "all mail is handled before more is taken");
-        let mut queue = unpoisoned(self.queue.lock());
-        std::mem::swap(taken, &mut queue.mail);
-        queue.woken = false;
-        queue.content = !R::PRODUCES;
+        self.post.take(taken, !R::PRODUCES);
     }
 
     /// The stage holds what nobody has asked for. False: something has arrived meanwhile.
     pub(crate) fn waits_for_demand(&self) -> bool {
-        let mut queue = unpoisoned(self.queue.lock());
-        queue.content = false;
-        queue.mail.is_empty()
+        self.post.waits()
     }
 
     /// Closes it for good; returns what had arrived, and who wants to know.
     pub(crate) fn close(&self, reason: &Reason) -> (Vec<Mail<R>>, Rare<Watcher>) {
-        let mut queue = unpoisoned(self.queue.lock());
-        if queue.over.is_some() {
-            return (Vec::new(), Rare::new());
-        }
-        queue.over = Some(reason.clone());
-        let watchers = std::mem::replace(&mut queue.watchers, Rare::new());
-        (std::mem::take(&mut queue.mail), watchers)
+        self.post.close(reason.clone())
     }
 
     /// How the stage ended, if it has.
     pub(crate) fn over(&self) -> Option<Reason> {
-        unpoisoned(self.queue.lock()).over.clone()
+        self.post.over()
     }
 
     /// Tells somebody when it ends: at once if it has.
     pub(crate) fn watch(&self, watcher: Watcher) {
-        let mut queue = unpoisoned(self.queue.lock());
-        match queue.over.clone() {
-            None => queue.watchers.push(watcher),
-            Some(reason) => {
-                drop(queue);
-                watcher(&reason);
-            }
+        let mut watcher = Some(watcher);
+        let watched = self
+            .post
+            .watch(|watchers| watcher.take().into_iter().for_each(|one| watchers.push(one)));
+        if let (Err(reason), Some(watcher)) = (watched, watcher) {
+            watcher(&reason);
         }
     }
 }
