@@ -130,3 +130,59 @@ impl<T> Taking<T> {
         self.upstream.name()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::subscription::Request;
+    use std::sync::Mutex;
+
+    /// Writes down what it is asked for.
+    #[derive(Default)]
+    struct Asked(Mutex<Vec<usize>>);
+
+    impl Upstream<u64> for Asked {
+        fn subscribe(&self, _: Request<u64>) -> Result<(), (Request<u64>, Reason)> {
+            Ok(())
+        }
+
+        fn ask(&self, _: Id, events: usize, _: VecDeque<u64>) {
+            self.0.lock().unwrap().push(events);
+        }
+
+        fn leave(&self, _: Id, _: Reason, _: VecDeque<u64>, _: Option<usize>) {}
+
+        fn name(&self) -> Option<Arc<str>> {
+            None
+        }
+    }
+
+    /// The two demands, the batches as they are handled, and what is asked for after each of them.
+    const CASES: [(usize, usize, &[(usize, usize)]); 6] = [
+        (100, 80, &[(20, 20), (20, 20), (20, 20)]),
+        (100, 20, &[(80, 80), (20, 0), (80, 100), (80, 80), (20, 0)]),
+        (1000, 750, &[(100, 0), (100, 0), (100, 300), (100, 0)]),
+        (1000, 500, &[(500, 500), (499, 0), (1, 500)]),
+        (1, 0, &[(1, 1), (1, 1)]),
+        (4, 0, &[(4, 4), (1, 0), (3, 4)]),
+    ];
+
+    #[test]
+    fn a_stage_asks_again_when_no_more_than_the_minimum_is_pending() {
+        for (max, min, handled) in CASES {
+            for manual in [false, true] {
+                let asked = Arc::new(Asked::default());
+                let upstream = Arc::clone(&asked) as Arc<dyn Upstream<u64>>;
+                let (cancel, partition) = (Cancel::default(), None);
+                let mut input = Input::new();
+                input.join(Joining { id: 7, upstream, max, min, manual, cancel, partition });
+                for (events, asks) in handled {
+                    input.get(7).unwrap().handled(*events, None);
+                    let expected: &[usize] = if *asks == 0 || manual { &[] } else { &[*asks] };
+                    let got = std::mem::take(&mut *asked.0.lock().unwrap());
+                    assert_eq!(got, expected, "{max}/{min} after {events}");
+                }
+            }
+        }
+    }
+}
