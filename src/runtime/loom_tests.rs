@@ -833,7 +833,7 @@ enum Letter {
 }
 
 /// Senders send letters to a stage, of which each event needs an ask before it is let go. The stage
-/// closes its mailbox when it has let go of `events`; each letter is then taken, left in the mailbox,
+/// closes its mailbox when it has let go of so many; each letter is then taken, left in the mailbox,
 /// or given back.
 fn letters(senders: &'static [&'static [Letter]], events: usize) {
     let ready = Ready::new(1, 1);
@@ -872,7 +872,7 @@ fn letters(senders: &'static [&'static [Letter]], events: usize) {
             }
             let now = held.min(asked);
             (held, asked, done) = (held - now, asked - now, done + now);
-            if done == events {
+            if done >= events {
                 seen += post.close(()).0.len();
                 return Step::Done;
             }
