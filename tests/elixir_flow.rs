@@ -9,7 +9,6 @@ use flow::{
     ProducerConsumer, Span, Timestamp, Trigger, Window,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::sync::Mutex;
 use support::{Counter, Lives, Living, executors, in_time};
 

@@ -99,8 +99,9 @@ impl<M, W: Default, E: Clone> Post<M, W, E> {
     /// Adds somebody who wants to know of the end, unless it has come.
     pub(crate) fn watch(&self, add: impl FnOnce(&mut W)) -> Result<(), E> {
         match &mut unpoisoned(self.0.lock()).state {
-            State::Open(watchers) => Ok(add(watchers)),
-            State::Over(end) => Err(end.clone()),
+            State::Open(watchers) => add(watchers),
+            State::Over(end) => return Err(end.clone()),
         }
+        Ok(())
     }
 }
