@@ -333,7 +333,10 @@ fn a_call_stands_behind_the_events_that_have_arrived() {
         let log = Log::new();
         let idle = stages.producer(Idle::default()).start();
         let seen = log.clone();
-        let sink = consume_with(move |n: u64| Ok(seen.push(n)));
+        let sink = consume_with(move |n: u64| {
+            let _: () = seen.push(n);
+            Ok(())
+        });
         let sink = stages.consumer(sink).subscribe(Subscribe::to(&idle).manual()).start();
         // By one stage's hand: what it sends one after the other arrives so.
         let (to, seen) = (sink.clone(), log.clone());
@@ -468,7 +471,10 @@ fn bad_demands_are_refused_with_the_line_where_they_stand() {
             assert_eq!(error.location().map(|at| at.line()), Some(line));
             assert_eq!(error.location().map(|at| at.file()), Some(file!()));
             // Refused once more while the stage is built: the stage fails, and says where.
-            let pass = stages.producer_consumer(transform_with(|n: u64, out| Ok(out.emit(n))));
+            let pass = stages.producer_consumer(transform_with(|n: u64, out| {
+                let _: () = out.emit(n);
+                Ok(())
+            }));
             let line = line!() + 1;
             let pass = pass.named("pass").subscribe(how(&numbers)).start();
             drop((numbers, sink, pass));

@@ -241,7 +241,7 @@ fn a_stage_may_subscribe_twice() {
 #[test]
 fn partitions_have_their_own_consumers_and_what_has_none_is_dropped_and_counted() {
     for stages in runtimes() {
-        let route = |n: &u64| if n % 3 == 0 { None } else { Some((n % 2) as usize) };
+        let route = |n: &u64| if n.is_multiple_of(3) { None } else { Some((n % 2) as usize) };
         let numbers = stages.producer(Numbers::from(1, 13)).partition(2, route).start();
         let all: Vec<Log<u64>> = (0..2)
             .map(|partition| {
@@ -287,7 +287,7 @@ fn nothing_is_routed_that_nobody_has_asked_for() {
 fn a_hot_partition_starves_no_other() {
     for stages in runtimes() {
         // Of ten events nine are for partition 0, whose consumer never asks.
-        let route = |n: &u64| Some(usize::from(n % 10 == 0));
+        let route = |n: &u64| Some(usize::from(n.is_multiple_of(10)));
         let partition = Partition::new(2, route).ahead(900);
         let numbers = stages.producer(Numbers::endless()).dispatcher(partition).start();
         let (_hot, by_hot, got_hot) = by_hand(&stages, Subscribe::to(&numbers).partition(0));
@@ -469,7 +469,10 @@ fn producer_consumers_dispatch_as_producers_do() {
             .map(|_| {
                 let log = Log::new();
                 let to = log.clone();
-                let sink = consume_with(move |n| Ok(to.push(n)));
+                let sink = consume_with(move |n| {
+                    let _: () = to.push(n);
+                    Ok(())
+                });
                 stages.consumer(sink).subscribe(Subscribe::to(&pass).max_demand(3)).start();
                 log
             })

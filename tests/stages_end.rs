@@ -243,7 +243,8 @@ fn a_failing_stage_never_looks_complete() {
                 if fails == 1 && n == 50 {
                     return Err("it had to be".into());
                 }
-                Ok(out.emit(n))
+                let _: () = out.emit(n);
+                Ok(())
             });
             let middle = stages.producer_consumer(middle).subscribe(&numbers).start();
             let other = stages.producer(Idle::default()).start();
@@ -331,7 +332,8 @@ impl ProducerConsumer for Panics {
 
     fn handle(&mut self, n: u64, out: &mut Emitter<'_, u64>) -> Result<(), BoxError> {
         self.at("handle");
-        Ok(out.emit(n))
+        out.emit(n);
+        Ok(())
     }
 
     fn on_subscribe(&mut self, peer: &Peer, _cx: &mut Context<'_, u64>) {
@@ -595,7 +597,10 @@ fn dropping_the_runtime_drops_everything() {
         let stages = on(executor);
         let made = lives.clone();
         let numbers = stages.iter((0..).map(move |n| made.number(n))).start();
-        let pass = transform_with(|n, out| Ok(out.emit(n)));
+        let pass = transform_with(|n, out| {
+            let _: () = out.emit(n);
+            Ok(())
+        });
         let pass = stages.producer_consumer(pass).subscribe(&numbers).start();
         let sink = stages.consumer(consume_with(|_| Ok(()))).start();
         let subscription = sink.subscribe(Subscribe::to(&pass).max_demand(5).manual()).unwrap();
@@ -603,8 +608,14 @@ fn dropping_the_runtime_drops_everything() {
         until(&stages, "some are under way", || sink.counts().events_in == 3);
         // One that is not started, and one that is started too late.
         let (first, late) = (lives.number(1), lives.number(2));
-        let never = stages.consumer(consume_with(move |_: u64| Ok(drop(format!("{first:?}")))));
-        let late = stages.consumer(consume_with(move |_: u64| Ok(drop(format!("{late:?}")))));
+        let never = stages.consumer(consume_with(move |_: u64| {
+            let _: () = drop(format!("{first:?}"));
+            Ok(())
+        }));
+        let late = stages.consumer(consume_with(move |_: u64| {
+            let _: () = drop(format!("{late:?}"));
+            Ok(())
+        }));
         in_time(move || drop(stages));
         drop(never);
         let late = late.start();

@@ -289,7 +289,7 @@ fn take(
     sometimes(world, 8);
     *fails_after = fails_after.saturating_sub(1);
     match *fails_after {
-        0 if batch[0] % 2 == 0 => resume_unwind(Box::new("crashes")),
+        0 if batch[0].is_multiple_of(2) => resume_unwind(Box::new("crashes")),
         0 => Err("fails".into()),
         _ => Ok(batch),
     }
@@ -496,7 +496,7 @@ impl Run {
     }
 
     /// Lets things happen, and then asks for everything.
-    fn to_its_end(&mut self) {
+    fn run_to_its_end(&mut self) {
         for _ in 0..self.below(30) {
             self.stages.settle();
             self.world.lock().unwrap().happens();
@@ -624,7 +624,7 @@ impl Run {
 fn run(seeds: std::ops::Range<u64>, calm: bool) {
     for seed in seeds {
         let mut run = Run::new(seed, calm);
-        run.to_its_end();
+        run.run_to_its_end();
         run.check(&format!("{} {seed}", if calm { "calm" } else { "wild" }));
     }
 }

@@ -78,7 +78,8 @@ impl Consumer for Edges {
 
     fn handle_batch(&mut self, batch: Batch<'_, u64>) -> Result<(), BoxError> {
         let by = batch.from();
-        Ok(batch.for_each(|n| self.0.push((by, n))))
+        let _: () = batch.for_each(|n| self.0.push((by, n)));
+        Ok(())
     }
 }
 
@@ -244,7 +245,10 @@ fn chains_of_stages_end_from_the_front() {
         let numbers = stages.iter(0..200_u64).start();
         let mut last = numbers.outlet();
         for _ in 0..30 {
-            let pass = stages.producer_consumer(transform_with(|n: u64, out| Ok(out.emit(n))));
+            let pass = stages.producer_consumer(transform_with(|n: u64, out| {
+                let _: () = out.emit(n);
+                Ok(())
+            }));
             last = pass.subscribe(&last).start().outlet();
         }
         let (sink, events) = Sink::new();
