@@ -7,5 +7,8 @@ pub mod coming_from {}
 #[doc = include_str!("../docs/elixir-flow.md")]
 pub mod elixir_flow {}
 
+#[doc = include_str!("../docs/gen-stage.md")]
+pub mod gen_stage {}
+
 #[doc = include_str!("../docs/windows.md")]
 pub mod windows {}

@@ -64,7 +64,8 @@
 //! - Neighbours: `into_par_iter` (`rayon`); `into_stream`, `map_async` and `map_async_ordered` (`async`).
 //! - Seeing: [`explain`](Flow::explain) gives the [`Plan`], a [`Meter`] the [`Metrics`].
 //! - Coming from `Iterator`, itertools, rayon, futures or Elixir's Flow: [`guide::coming_from`] has the
-//!   calls side by side, [`guide::elixir_flow`] says what each capability of Elixir's Flow is here.
+//!   calls side by side, [`guide::elixir_flow`] and [`guide::gen_stage`] say what each capability of
+//!   Elixir's Flow and GenStage is here.
 //! - Who runs it: an [`Executor`], threads or a simulation that replays a run from its seed.
 //!
 //! # What holds

@@ -1,6 +1,7 @@
 //! Parity with Elixir's Flow: `docs/elixir-flow.md` names a test for what every capability does, and
 //! what no other file shows is shown here.
 
+mod parity;
 mod support;
 
 use flow::{
@@ -8,58 +9,12 @@ use flow::{
     ProducerConsumer, Span, Timestamp, Trigger, Window,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::sync::Mutex;
 use support::{Counter, Lives, Living, executors, in_time};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-/// The rows of all tables of the page, as their cells.
-fn rows(page: &str) -> Vec<Vec<&str>> {
-    let lines: Vec<&str> = page.lines().collect();
-    let is_row = |line: &str| line.starts_with("| ");
-    let heads = lines.windows(2).filter(|pair| pair[1].starts_with("|-")).map(|pair| pair[0]);
-    let heads: BTreeSet<&str> = heads.collect();
-    lines
-        .iter()
-        .filter(|line| is_row(line) && !heads.contains(*line))
-        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
-        .collect()
-}
-
-/// What stands between backticks and looks like `file::test`.
-fn tests_named(cell: &str) -> Vec<(&str, &str)> {
-    let code = cell.split('`').skip(1).step_by(2);
-    code.filter_map(|name| name.split_once("::")).collect()
-}
-
 #[test]
 fn every_row_of_the_page_names_tests_that_exist() {
-    let cases = ["windows", "further"].map(|file| format!("{ROOT}/tests/cases/{file}.cases"));
-    let cases = cases.map(|path| fs::read_to_string(path).unwrap()).concat();
-    let page = fs::read_to_string(format!("{ROOT}/docs/elixir-flow.md")).unwrap();
-    let rows = rows(&page);
-    assert!(rows.len() >= 50, "{} rows", rows.len());
-    for row in rows {
-        assert_eq!(row.len(), 4, "{row:?}");
-        let tests = tests_named(row[3]);
-        let without = row[3].starts_with("none: ");
-        assert!(without || !tests.is_empty(), "no test and no reason: {row:?}");
-        for case in row[3].split("case ").skip(1) {
-            let number = case.split(|c: char| !c.is_alphanumeric()).next().unwrap();
-            assert!(cases.contains(&format!("\ncase {number} ")), "no case {number}: {row:?}");
-        }
-        for (file, test) in tests {
-            let paths = [format!("{ROOT}/tests/{file}.rs"), format!("{ROOT}/tests/{file}/main.rs")];
-            let folder = fs::read_dir(format!("{ROOT}/tests/{file}"));
-            let inside = folder.into_iter().flatten().flatten().map(|entry| entry.path());
-            let texts = paths.iter().map(Into::into).chain(inside);
-            let is_there = |path| {
-                fs::read_to_string(path).is_ok_and(|text| text.contains(&format!("fn {test}(")))
-            };
-            assert!({ texts }.any(is_there), "there is no `{file}::{test}`: {row:?}");
-        }
-    }
+    assert!(parity::rows_with_their_tests("elixir-flow") >= 50);
 }
 
 /// Notes the largest demand that it is asked for.

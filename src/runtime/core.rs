@@ -17,7 +17,7 @@ use crate::sync::unpoisoned;
 use crossbeam_channel::{Receiver, Sender};
 use crossbeam_utils::sync::Unparker;
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -46,7 +46,8 @@ pub(crate) struct Core {
     /// Bytes that readers have read, and are to read, as far as is known.
     pub(crate) bytes_read: AtomicU64,
     pub(crate) bytes_total: AtomicU64,
-    own_threads: Mutex<Vec<Unparker>>,
+    /// Threads of single tasks, by the tasks' numbers.
+    own_threads: Mutex<BTreeMap<usize, Unparker>>,
     halt: OnceLock<Halt>,
     /// The task elsewhere that reads the flow, where that is no thread.
     #[cfg(feature = "async")]
@@ -163,7 +164,7 @@ impl Core {
             stages: OnceLock::new(),
             bytes_read: AtomicU64::new(0),
             bytes_total: AtomicU64::new(0),
-            own_threads: Mutex::new(Vec::new()),
+            own_threads: Mutex::default(),
             halt: OnceLock::new(),
             #[cfg(feature = "async")]
             poller: futures_util::task::AtomicWaker::new(),
@@ -353,7 +354,7 @@ impl Core {
         if phase == Phase::Over {
             self.ended_at.fetch_min(self.clock.now(), Ordering::Relaxed);
             self.wake_reader();
-            for thread in unpoisoned(self.own_threads.lock()).iter() {
+            for thread in unpoisoned(self.own_threads.lock()).values() {
                 thread.unpark();
             }
         }
@@ -426,8 +427,18 @@ impl Core {
         unpoisoned(self.failure.lock()).take()
     }
 
-    pub(crate) fn register_own_thread(&self, thread: Unparker) {
-        unpoisoned(self.own_threads.lock()).push(thread);
+    pub(crate) fn register_own_thread(&self, task: usize, thread: Unparker) {
+        unpoisoned(self.own_threads.lock()).insert(task, thread);
+    }
+
+    pub(crate) fn forget_own_thread(&self, task: usize) {
+        unpoisoned(self.own_threads.lock()).remove(&task);
+    }
+
+    /// Drops the handles of tasks in a run that is over: each holds this core.
+    pub(crate) fn forget_tasks(&self) {
+        while self.next_ready().is_some() {}
+        self.timers.forget();
     }
 
     /// A channel that closes when sources must end.

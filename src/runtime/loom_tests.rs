@@ -1,6 +1,6 @@
-//! Model checks of the three protocols that decide whether a run ever ends.
+//! Model checks of the protocols that decide whether a run ever ends.
 //!
-//! `task_state`, `credit` and `sleep` are checked as they ship; what stands around them here (a
+//! `task_state`, `credit`, `post` and `sleep` are checked as they ship; what stands around them here (a
 //! ready queue, workers, an inbox) is as small as can be and does what `core`, `worker` and `edge`
 //! do. Loom tries every interleaving, and every value that the memory model lets a load return,
 //! within the number of preemptions that a model names.
@@ -12,6 +12,7 @@
 
 use super::census::Census;
 use super::credit::{Credits, Demand, Wake};
+use super::post::Post;
 use super::sleep::Sleep;
 use super::task_state::TaskState;
 use crate::sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, unpoisoned};
@@ -822,4 +823,86 @@ fn loom_reader_wakes_for_its_task() {
         }
         join(notifiers);
     });
+}
+
+/// What is sent to a stage: something that wakes it, or an ask, which can wait.
+#[derive(Debug, PartialEq)]
+enum Letter {
+    Event,
+    Ask,
+}
+
+/// Senders send letters to a stage, of which each event needs an ask before it is let go. The stage
+/// closes its mailbox when it has let go of so many; each letter is then taken, left in the mailbox,
+/// or given back.
+fn letters(senders: &'static [&'static [Letter]], events: usize) {
+    let ready = Ready::new(1, 1);
+    let task = Task::new(0, Home::Workers(Arc::clone(&ready)));
+    let post: Arc<Post<&'static Letter, usize, ()>> = Arc::new(Post::new());
+    let given_back = Arc::new(AtomicUsize::new(0));
+    let threads: Vec<_> = senders
+        .iter()
+        .map(|letters| {
+            let (task, post) = (Arc::clone(&task), Arc::clone(&post));
+            let given_back = Arc::clone(&given_back);
+            thread::spawn(move || {
+                for letter in *letters {
+                    match post.send(letter, *letter == Letter::Ask) {
+                        Ok(true) => task.notify(),
+                        Ok(false) => {}
+                        Err(_) => {
+                            given_back.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    let (mut held, mut asked, mut done, mut seen) = (0, 0, 0, 0);
+    let mut mail = Vec::new();
+    while ready.pop().is_some() {
+        task.run_on_worker(|| {
+            post.take(&mut mail, true);
+            seen += mail.len();
+            for letter in mail.drain(..) {
+                match letter {
+                    Letter::Event => held += 1,
+                    Letter::Ask => asked += 1,
+                }
+            }
+            let now = held.min(asked);
+            (held, asked, done) = (held - now, asked - now, done + now);
+            if done >= events {
+                seen += post.close(()).0.len();
+                return Step::Done;
+            }
+            // As the actor: one that holds nothing does not wait for asks.
+            if held == 0 || post.waits() { Step::Wait } else { Step::Again }
+        });
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let sent: usize = senders.iter().map(|letters| letters.len()).sum();
+    assert_eq!(seen + given_back.load(Ordering::Relaxed), sent, "a letter is lost");
+}
+
+/// What goes wrong otherwise: the first sender wakes the stage before the second one's letter is there,
+/// and the second one thinks that it was woken for it.
+#[test]
+fn loom_post_wakes_for_the_first_letter_and_all_are_taken() {
+    check(3, || letters(&[&[Letter::Ask, Letter::Event], &[Letter::Event, Letter::Ask]], 2));
+}
+
+/// What goes wrong otherwise: an ask comes between the look of a stage that holds something and its
+/// going idle, and nobody wakes it.
+#[test]
+fn loom_post_wakes_for_what_can_wait_when_it_is_waited_for() {
+    check(3, || letters(&[&[Letter::Event], &[Letter::Ask]], 1));
+    check(3, || letters(&[&[Letter::Event, Letter::Event], &[Letter::Ask, Letter::Ask]], 2));
+}
+
+/// What goes wrong otherwise: a letter that comes while a stage closes is neither taken nor given back,
+/// and its sender waits for ever.
+#[test]
+fn loom_post_gives_back_what_comes_after_its_end() {
+    check(3, || letters(&[&[Letter::Event, Letter::Ask], &[Letter::Event], &[Letter::Ask]], 1));
 }

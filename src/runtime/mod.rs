@@ -14,6 +14,7 @@ pub(crate) mod junction;
 pub(crate) mod meter;
 #[cfg(not(loom))]
 pub(crate) mod pool;
+pub(crate) mod post;
 #[cfg(not(loom))]
 pub(crate) mod reorder;
 #[cfg(not(loom))]

@@ -47,6 +47,15 @@ pub(crate) enum Ready {
     Added(TaskRef),
 }
 
+impl Ready {
+    pub(crate) fn id(&self) -> usize {
+        match self {
+            Ready::Slot(id) => *id,
+            Ready::Added(task) => task.id(),
+        }
+    }
+}
+
 /// The handle by which anything wakes a task.
 #[derive(Clone)]
 pub(crate) struct TaskRef(Arc<Handle>);

@@ -44,6 +44,13 @@ impl Timers {
         }
     }
 
+    /// Drops all of them: nobody waits any more.
+    pub(crate) fn forget(&self) {
+        let all = std::mem::take(&mut *unpoisoned(self.heap.lock()));
+        self.next.store(u64::MAX, Ordering::SeqCst);
+        drop(all);
+    }
+
     /// Wakes every task whose time has come.
     pub(crate) fn fire(&self, now: u64) {
         loop {

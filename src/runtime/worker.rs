@@ -240,7 +240,7 @@ impl<'env> Run<'env> {
 
     fn move_to_own_thread(&self, task: &TaskRef, spawn: &dyn Spawn) {
         let parker = Parker::new();
-        self.core.register_own_thread(parker.unparker().clone());
+        self.core.register_own_thread(task.id(), parker.unparker().clone());
         task.state().again();
         task.move_to(Home::OwnThread(parker.unparker().clone()));
         if let Err(error) = spawn.own_thread(task.ready(), parker) {
@@ -261,6 +261,7 @@ impl<'env> Run<'env> {
                 }
             }
         }
+        self.core.forget_own_thread(ready.id());
     }
 
     fn live(&self, task: &TaskRef, place: &Place<'_>, parker: &Parker) {
@@ -433,7 +434,9 @@ impl Owned {
     fn spawn(&self, name: &str, body: impl FnOnce(&Owned) + Send + 'static) -> io::Result<()> {
         let this = Owned { run: Arc::clone(&self.run), threads: Arc::clone(&self.threads) };
         let thread = thread::Builder::new().name(name.into()).spawn(move || body(&this))?;
-        unpoisoned(self.threads.lock()).push(thread);
+        let mut threads = unpoisoned(self.threads.lock());
+        threads.retain(|thread| !thread.is_finished());
+        threads.push(thread);
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A source that you write: it answers demand.
 ///
@@ -103,7 +103,7 @@ pub struct Demand<'a, T> {
     /// Where somebody wants to know.
     marks: Option<&'a mut Marks>,
     task: &'a TaskRef,
-    rung: &'a mut Option<Arc<AtomicBool>>,
+    rung: &'a mut Option<Arc<Rung>>,
     awaits_bell: &'a mut bool,
 }
 
@@ -111,6 +111,11 @@ impl<T> Demand<'_, T> {
     /// How many events the consumers can take, less those already emitted in this call.
     pub fn events(&self) -> usize {
         self.events.saturating_sub(self.emitted.len())
+    }
+
+    /// The time of the run.
+    pub(crate) fn now(&self) -> u64 {
+        self.task.core().clock.now()
     }
 
     /// Emits one event.
@@ -168,12 +173,14 @@ impl<T> Demand<'_, T> {
     }
 
     /// A means to say from anywhere that there is something again, after
-    /// [`Produced::Pending`].
+    /// [`Produced::Pending`]. One that was taken in the last call and is dropped says so too; those of
+    /// earlier calls may be dropped when a new one is taken.
     pub fn notifier(&mut self) -> Notifier {
         *self.awaits_bell = true;
         self.task.core().outside_enters();
         let rung = Arc::clone(self.rung.get_or_insert_default());
-        Notifier(Arc::new(Bell { task: self.task.clone(), rung }))
+        let call = rung.call.load(Ordering::Relaxed);
+        Notifier(Arc::new(Bell { task: self.task.clone(), rung, call }))
     }
 }
 
@@ -196,7 +203,17 @@ pub struct Notifier(Arc<Bell>);
 #[derive(Debug)]
 struct Bell {
     task: TaskRef,
-    rung: Arc<AtomicBool>,
+    rung: Arc<Rung>,
+    /// In which call it was taken.
+    call: u64,
+}
+
+/// What all notifiers of a producer share.
+#[derive(Debug, Default)]
+struct Rung {
+    rung: AtomicBool,
+    /// Which call of the producer was the last one.
+    call: AtomicU64,
 }
 
 impl Notifier {
@@ -208,15 +225,18 @@ impl Notifier {
 
 impl Bell {
     fn ring(&self) {
-        self.rung.store(true, Ordering::SeqCst);
+        self.rung.rung.store(true, Ordering::SeqCst);
         self.task.notify();
     }
 }
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        // Nobody can ring this one any more: the producer is asked once more.
-        self.ring();
+        // Nobody can ring this one any more: the producer is asked once more, unless it has taken
+        // another one since.
+        if self.rung.call.load(Ordering::Relaxed) == self.call {
+            self.ring();
+        }
         self.task.core().outside_leaves();
     }
 }
@@ -283,7 +303,7 @@ impl<P: Producer> Stampable for FromStages<P> {
 pub(crate) struct Asking {
     produced: Produced,
     /// A notifier has said that there is something again.
-    rung: Option<Arc<AtomicBool>>,
+    rung: Option<Arc<Rung>>,
     /// Whether its last call took a notifier, which will say so.
     awaits_bell: bool,
     /// When it is asked again by time, and for which such time its task will be woken.
@@ -302,7 +322,7 @@ impl Asking {
     /// Whether it said that there is nothing for now, and nothing has changed since: a task may be
     /// woken for other reasons. If so, sees to it that it is asked again.
     pub(crate) fn still_pending(&mut self, cx: &mut Cx<'_>) -> bool {
-        let rung = self.rung.as_ref().is_some_and(|rung| rung.swap(false, Ordering::SeqCst));
+        let rung = self.rung.as_ref().is_some_and(|rung| rung.rung.swap(false, Ordering::SeqCst));
         if self.produced != Produced::Pending || rung {
             return false;
         }
@@ -329,6 +349,9 @@ impl Asking {
         produce: impl FnOnce(&mut Demand<'_, T>) -> Result<Produced, BoxError>,
     ) -> Result<Produced, BoxError> {
         self.awaits_bell = false;
+        if let Some(rung) = &self.rung {
+            rung.call.fetch_add(1, Ordering::Relaxed);
+        }
         let produced = produce(&mut Demand {
             events: events + emitted.len(),
             emitted,

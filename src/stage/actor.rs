@@ -11,7 +11,7 @@
 use super::batch::Batch;
 use super::control::{Context, Order, Peer, Side};
 use super::input::Input;
-use super::mailbox::{Call, Downstream, Id, Leaving, Mail, Mailbox};
+use super::mailbox::{Call, Id, Leaving, Mail, Mailbox};
 use super::output::Output;
 use super::rare::Rare;
 use super::reason::Reason;
@@ -33,6 +33,7 @@ pub(crate) struct Actor<R: Role> {
     pub(crate) input: Input<R::In>,
     pub(crate) output: Output<R::Out>,
     pub(crate) asking: Asking,
+    /// What has been taken out of the mailbox and not been read, the next one last.
     pub(crate) mail: Vec<Mail<R>>,
     pub(crate) line: VecDeque<Waiting<R>>,
     /// What is called when nothing is buffered any more.
@@ -51,21 +52,42 @@ pub(crate) struct Actor<R: Role> {
 
 /// What stands in line.
 pub(crate) enum Waiting<R: Role> {
-    Events { id: Id, events: VecDeque<R::In> },
-    Ended { id: Id, reason: Reason },
+    Events {
+        id: Id,
+        events: VecDeque<R::In>,
+    },
+    Ended {
+        id: Id,
+        reason: Reason,
+    },
     Call(Call<R::Stage, R::Out>),
+    /// A call that waits, once it is its turn, until nothing is buffered.
+    CallAfterBuffered(Call<R::Stage, R::Out>),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Life {
     Running,
-    /// Nothing comes any more; what is buffered is still asked for.
-    Ending,
+    /// Nothing comes any more; what is buffered is still asked for. Whether all that should have come
+    /// has: otherwise it ends as one that was told to.
+    Ending {
+        complete: bool,
+    },
     Over,
 }
 
+impl Life {
+    /// How it ends, if nothing else happens.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Life::Ending { complete: false } => Reason::Shutdown,
+            _ => Reason::Normal,
+        }
+    }
+}
+
 /// Why a turn ended early.
-enum Stop {
+pub(super) enum Stop {
     Failed(FlowError),
     Now(Reason),
 }
@@ -90,15 +112,6 @@ impl<R: Role> Task for Actor<R> {
     }
 }
 
-impl<R: Role> Drop for Actor<R> {
-    /// Where the runtime is dropped with its stages.
-    fn drop(&mut self) {
-        if !matches!(self.life, Life::Over) {
-            self.exit(&Reason::Shutdown);
-        }
-    }
-}
-
 impl<R: Role> Actor<R> {
     fn turn(&mut self, cx: &mut Cx<'_>) -> Result<Step, Stop> {
         self.read_mail()?;
@@ -107,17 +120,14 @@ impl<R: Role> Actor<R> {
             return Ok(Step::OwnThread);
         }
         loop {
+            self.call_after_buffered()?;
             if self.work_off(cx)? {
                 return Ok(Step::Again);
             }
             let more = self.produce(cx)?;
-            if !self.after_buffered.is_empty() && self.output.buffered() == 0 {
-                for call in self.after_buffered.take() {
-                    self.call(call)?;
-                }
-            }
-            if let (Life::Ending, 0) = (&self.life, self.output.buffered()) {
-                return Err(Stop::Now(Reason::Normal));
+            self.call_after_buffered()?;
+            if matches!(self.life, Life::Ending { .. }) && self.nobody_takes_more() {
+                return Err(Stop::Now(self.life.reason()));
             }
             if !more {
                 let holds = !self.line.is_empty() || self.output.buffered() > 0;
@@ -132,12 +142,21 @@ impl<R: Role> Actor<R> {
         }
     }
 
-    /// Reads all mail; does at once what concerns credit.
+    /// Reads all mail. What cannot be read, because the stage ends before, stays in `mail`.
     fn read_mail(&mut self) -> Result<(), Stop> {
-        let mut mail = std::mem::take(&mut self.mail);
-        self.mailbox.take(&mut mail);
+        self.mailbox.take(&mut self.mail);
+        self.mail.reverse();
+        let asked = self.read()?;
+        if asked {
+            self.dispatch()?;
+        }
+        Ok(())
+    }
+
+    /// Does at once what concerns credit. True: consumers can perhaps be given more.
+    fn read(&mut self) -> Result<bool, Stop> {
         let mut asked = false;
-        for mail in mail.drain(..) {
+        while let Some(mail) = self.mail.pop() {
             match mail {
                 Mail::Subscribe(request) => self.admit(*request)?,
                 Mail::Ask { id, events, spare } => {
@@ -145,9 +164,7 @@ impl<R: Role> Actor<R> {
                     asked = true;
                 }
                 Mail::Leave(leaving) => {
-                    let Leaving { id, reason, unhandled, partition } = *leaving;
-                    self.dismiss(id, &reason)?;
-                    self.output.give_back(unhandled, partition, &self.mailbox.counters);
+                    self.dismiss(*leaving)?;
                     asked = true;
                 }
                 Mail::Events { id, events } => {
@@ -155,13 +172,9 @@ impl<R: Role> Actor<R> {
                 }
                 Mail::Ended { id, reason } => self.line.push_back(Waiting::Ended { id, reason }),
                 Mail::Join(joining) => {
-                    let peer = Peer {
-                        id: joining.id,
-                        side: Side::Producer,
-                        name: joining.how.upstream.name(),
-                    };
-                    let own = Arc::clone(&self.mailbox) as Arc<dyn Downstream<R::In>>;
-                    self.input.join(*joining, own);
+                    let (id, name) = (joining.id, joining.upstream.name());
+                    let peer = Peer { id, side: Side::Producer, name };
+                    self.input.join(*joining);
                     self.with_context(|role, cx| role.on_subscribe(&peer, cx))?;
                 }
                 Mail::AskFor { id, events } => {
@@ -169,37 +182,41 @@ impl<R: Role> Actor<R> {
                         taking.ask(events);
                     }
                 }
-                Mail::Unsubscribe { id } => {
+                Mail::Unsubscribe { id, replaced } => {
                     if let Some(taking) = self.input.get(id) {
-                        taking.leave();
+                        if replaced {
+                            // Its end means nothing.
+                            taking.cancel = Cancel::Temporary;
+                        }
+                        taking.leave(Reason::Cancelled);
                     }
                 }
                 Mail::Call(call) => self.line.push_back(Waiting::Call(call)),
-                Mail::CallAfterBuffered(call) => self.after_buffered.push(call),
+                Mail::CallAfterBuffered(call) => {
+                    self.line.push_back(Waiting::CallAfterBuffered(call));
+                }
                 Mail::Forward(forward) => {
                     self.output.accumulate(!forward);
                     asked = true;
                 }
                 Mail::Drain => {
                     self.draining = true;
+                    self.output.accumulate(false);
+                    asked = true;
                     if R::PRODUCES || self.input.is_empty() {
-                        self.end()?;
+                        self.end(true)?;
                     }
                 }
                 Mail::Stop(reason) => return Err(Stop::Now(reason)),
             }
         }
-        self.mail = mail;
-        if asked {
-            self.dispatch()?;
-        }
-        Ok(())
+        Ok(asked)
     }
 
     /// Does what stands in line. True: it has run for long enough.
     fn work_off(&mut self, cx: &mut Cx<'_>) -> Result<bool, Stop> {
         let mut done = 0;
-        while matches!(self.life, Life::Running) {
+        loop {
             match self.line.front_mut() {
                 None => break,
                 Some(Waiting::Events { id, events }) => {
@@ -219,10 +236,10 @@ impl<R: Role> Actor<R> {
                     }
                     let n = cx.limit(taking.batch.min(events.len()));
                     done += n;
+                    self.mailbox.counters.took(n);
                     let batch = Batch { events: events.drain(..n), from: id };
                     let (role, buffer) = (&mut self.role, &mut self.output.buffer);
                     let handled = guarded(&self.site, || role.handle(batch, buffer));
-                    self.mailbox.counters.took(n);
                     handled.map_err(|error| Self::failed(error))?;
                     let emptied = events.is_empty().then(|| std::mem::take(events));
                     if emptied.is_some() {
@@ -244,6 +261,12 @@ impl<R: Role> Actor<R> {
                     }
                     if let Some(Waiting::Call(call)) = self.line.pop_front() {
                         self.call(call)?;
+                    }
+                }
+                Some(Waiting::CallAfterBuffered(_)) => {
+                    if let Some(Waiting::CallAfterBuffered(call)) = self.line.pop_front() {
+                        self.after_buffered.push(call);
+                        self.call_after_buffered()?;
                     }
                 }
             }
@@ -276,7 +299,7 @@ impl<R: Role> Actor<R> {
             .ask(room, buffer, None, cx, |demand| guarded(site, || role.produce(demand)));
         match produced.map_err(Self::failed)? {
             Produced::Done => {
-                self.life = Life::Ending;
+                self.life = Life::Ending { complete: true };
                 self.dispatch()?;
                 Ok(false)
             }
@@ -288,25 +311,32 @@ impl<R: Role> Actor<R> {
         }
     }
 
-    fn dispatch(&mut self) -> Result<(), Stop> {
+    pub(super) fn dispatch(&mut self) -> Result<(), Stop> {
         let (output, counters) = (&mut self.output, &self.mailbox.counters);
-        guarded(&self.site, || output.dispatch(counters)).map_err(|error| {
-            Stop::Failed(
-                FlowError::new(ErrorKind::Routing, "events were not dispatched").with_source(error),
-            )
-        })
+        Ok(guarded(&self.site, || output.dispatch(counters))?)
     }
 
-    fn failed(error: BoxError) -> Stop {
+    pub(super) fn failed(error: BoxError) -> Stop {
         Stop::Failed(FlowError::new(R::FAILS, "a stage failed").with_source(error))
     }
 
     /// Runs a closure on the user's own type.
     fn call(&mut self, call: Call<R::Stage, R::Out>) -> Result<(), Stop> {
+        self.mailbox.one_call_less();
         self.with_context(|role, cx| call(role.stage(), cx))
     }
 
-    fn with_context(
+    /// Runs what waits until nothing is buffered, if nothing is.
+    fn call_after_buffered(&mut self) -> Result<(), Stop> {
+        if !self.after_buffered.is_empty() && self.output.buffered() == 0 {
+            for call in self.after_buffered.take() {
+                self.call(call)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn with_context(
         &mut self,
         call: impl FnOnce(&mut R, &mut Context<'_, R::Out>),
     ) -> Result<(), Stop> {
@@ -322,13 +352,14 @@ impl<R: Role> Actor<R> {
                 }
                 Order::Cancel(id) => {
                     if let Some(taking) = self.input.get(id) {
-                        taking.leave();
+                        taking.leave(Reason::Cancelled);
                     }
                     if let Some(downstream) = self.output.remove(id) {
                         downstream.ended(id, Reason::Cancelled);
+                        self.end_if_alone()?;
                     }
                 }
-                Order::Stop => self.end()?,
+                Order::Stop => self.end(true)?,
             }
         }
         self.dispatch()
@@ -348,87 +379,18 @@ impl<R: Role> Actor<R> {
         Ok(())
     }
 
-    /// A consumer leaves.
-    fn dismiss(&mut self, id: Id, reason: &Reason) -> Result<(), Stop> {
-        let Some(downstream) = self.output.remove(id) else {
+    /// A consumer leaves, or gives back what reached it after it had left.
+    fn dismiss(&mut self, leaving: Leaving<R::Out>) -> Result<(), Stop> {
+        let Leaving { id, reason, unhandled, partition } = leaving;
+        let downstream = self.output.remove(id);
+        self.output.give_back(unhandled, partition, &self.mailbox.counters);
+        let Some(downstream) = downstream else {
             return Ok(());
         };
         // One that lives on waits to hear that nothing more comes.
         downstream.ended(id, Reason::Cancelled);
         let peer = Peer { id, side: Side::Consumer, name: downstream.name() };
-        self.with_context(|role, cx| role.on_cancel(&peer, reason, cx))?;
-        if self.ends_alone && !self.output.has_consumers() {
-            self.life = Life::Ending;
-        }
-        Ok(())
-    }
-
-    /// An input has ended.
-    fn ended(&mut self, id: Id, reason: Reason) -> Result<(), Stop> {
-        let Some(taking) = self.input.remove(id) else {
-            return Ok(());
-        };
-        let peer = Peer { id, side: Side::Producer, name: taking.producer() };
         self.with_context(|role, cx| role.on_cancel(&peer, &reason, cx))?;
-        let all_ended = self.input.is_empty();
-        match (taking.cancel, reason) {
-            (Cancel::Permanent | Cancel::Transient, Reason::Failed(error)) => {
-                Err(Stop::Now(Reason::Failed(error)))
-            }
-            (Cancel::Permanent, _) => self.end(),
-            (Cancel::Transient, Reason::Normal | Reason::Shutdown) if all_ended => self.end(),
-            _ if all_ended && self.draining => self.end(),
-            _ => Ok(()),
-        }
-    }
-
-    /// Nothing comes any more: the user's stage says its last.
-    fn end(&mut self) -> Result<(), Stop> {
-        if matches!(self.life, Life::Running) {
-            self.life = Life::Ending;
-            let (role, buffer) = (&mut self.role, &mut self.output.buffer);
-            guarded(&self.site, || role.end(buffer)).map_err(Self::failed)?;
-            self.dispatch()?;
-        }
-        Ok(())
-    }
-
-    /// Tells everybody that it is over.
-    fn exit(&mut self, reason: &Reason) -> Step {
-        self.life = Life::Over;
-        let mail = self.mailbox.close(reason);
-        let mut unhandled: Vec<(Id, VecDeque<R::In>)> = Vec::new();
-        let counters = &self.mailbox.counters;
-        for waiting in self.line.drain(..) {
-            if let Waiting::Events { id, events } = waiting {
-                unhandled.push((id, events));
-            }
-        }
-        for mail in self.mail.drain(..).chain(mail) {
-            match mail {
-                Mail::Events { id, events } => unhandled.push((id, events)),
-                Mail::Subscribe(request) => request.refused(reason.clone()),
-                Mail::Leave(leaving) => counters.dropped(leaving.unhandled.len()),
-                _ => {}
-            }
-        }
-        self.input.leave_all(reason, |of| {
-            let mut all = VecDeque::new();
-            unhandled
-                .iter_mut()
-                .filter(|(id, _)| *id == of)
-                .for_each(|(_, events)| all.append(events));
-            all
-        });
-        counters.dropped(self.output.buffered());
-        self.output.end(reason);
-        self.shared.is_over(self.mailbox.task.id(), reason, self.linked);
-        Step::Done
-    }
-
-    fn named(&self, error: FlowError) -> FlowError {
-        let name = || self.mailbox.name.as_deref().unwrap_or(R::VERB).to_owned();
-        let error = error.with_site(self.site).with_stage(name);
-        self.shared.core().with_seed(error)
+        self.end_if_alone()
     }
 }

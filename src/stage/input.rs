@@ -1,16 +1,18 @@
 //! What a stage takes: its subscriptions, and when each asks for more.
 
-use super::mailbox::{Downstream, Id, Upstream};
+use super::mailbox::{Id, Upstream};
 use super::reason::Reason;
-use super::subscription::{Cancel, Joining, Request};
+use super::subscription::{Cancel, Joining};
 use crate::runtime::credit::Demand;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub(crate) struct Input<T> {
     subscriptions: Vec<Taking<T>>,
-    /// Whether there has been one: a stage ends when all its inputs have.
-    pub(crate) had_some: bool,
+    /// Whether one has ended by itself that the stage depends on.
+    pub(crate) some_ended: bool,
+    /// Whether such a one was told to end, before it had given all.
+    pub(crate) cut_short: bool,
 }
 
 /// One subscription.
@@ -31,35 +33,26 @@ pub(crate) struct Taking<T> {
 
 impl<T> Input<T> {
     pub(crate) fn new() -> Self {
-        Input { subscriptions: Vec::new(), had_some: false }
+        Input { subscriptions: Vec::new(), some_ended: false, cut_short: false }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.subscriptions.is_empty()
     }
 
-    pub(crate) fn join(&mut self, joining: Joining<T>, downstream: Arc<dyn Downstream<T>>) {
-        let Joining { id, how, min } = joining;
-        let request = Request {
-            id,
-            downstream,
-            selector: how.selector,
-            partition: how.partition,
-            credit: if how.manual { 0 } else { how.max },
-        };
+    pub(crate) fn join(&mut self, joining: Joining<T>) {
+        let Joining { id, upstream, max, min, manual, cancel, partition } = joining;
         self.subscriptions.push(Taking {
             id,
-            upstream: Arc::clone(&how.upstream),
-            demand: Demand::new(how.max, min),
-            batch: how.max - min,
-            manual: how.manual,
-            partition: how.partition,
-            cancel: how.cancel,
+            upstream,
+            demand: Demand::new(max, min),
+            batch: max - min,
+            manual,
+            partition,
+            cancel,
             spare: VecDeque::new(),
             leaving: None,
         });
-        self.had_some = true;
-        how.upstream.subscribe(request);
     }
 
     pub(crate) fn get(&mut self, id: Id) -> Option<&mut Taking<T>> {
@@ -74,6 +67,11 @@ impl<T> Input<T> {
             taking.upstream.leave(id, Reason::Cancelled, unhandled, taking.partition);
         }
         Some(taking)
+    }
+
+    /// Wants nothing more of any of them.
+    pub(crate) fn leave_each(&mut self, reason: &Reason) {
+        self.subscriptions.iter_mut().for_each(|taking| taking.leave(reason.clone()));
     }
 
     /// Ends all of them, with what was not handled.
@@ -109,10 +107,11 @@ impl<T> Taking<T> {
         }
     }
 
-    pub(crate) fn leave(&mut self) {
+    /// Wants nothing more.
+    pub(crate) fn leave(&mut self, reason: Reason) {
         if self.leaving.is_none() {
             self.leaving = Some(VecDeque::new());
-            self.upstream.leave(self.id, Reason::Cancelled, VecDeque::new(), self.partition);
+            self.upstream.leave(self.id, reason, VecDeque::new(), self.partition);
         }
     }
 
@@ -129,5 +128,61 @@ impl<T> Taking<T> {
 
     pub(crate) fn producer(&self) -> Option<Arc<str>> {
         self.upstream.name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::subscription::Request;
+    use std::sync::Mutex;
+
+    /// Writes down what it is asked for.
+    #[derive(Default)]
+    struct Asked(Mutex<Vec<usize>>);
+
+    impl Upstream<u64> for Asked {
+        fn subscribe(&self, _: Request<u64>) -> Result<(), (Request<u64>, Reason)> {
+            Ok(())
+        }
+
+        fn ask(&self, _: Id, events: usize, _: VecDeque<u64>) {
+            self.0.lock().unwrap().push(events);
+        }
+
+        fn leave(&self, _: Id, _: Reason, _: VecDeque<u64>, _: Option<usize>) {}
+
+        fn name(&self) -> Option<Arc<str>> {
+            None
+        }
+    }
+
+    /// The two demands, the batches as they are handled, and what is asked for after each of them.
+    const CASES: [(usize, usize, &[(usize, usize)]); 6] = [
+        (100, 80, &[(20, 20), (20, 20), (20, 20)]),
+        (100, 20, &[(80, 80), (20, 0), (80, 100), (80, 80), (20, 0)]),
+        (1000, 750, &[(100, 0), (100, 0), (100, 300), (100, 0)]),
+        (1000, 500, &[(500, 500), (499, 0), (1, 500)]),
+        (1, 0, &[(1, 1), (1, 1)]),
+        (4, 0, &[(4, 4), (1, 0), (3, 4)]),
+    ];
+
+    #[test]
+    fn a_stage_asks_again_when_no_more_than_the_minimum_is_pending() {
+        for (max, min, handled) in CASES {
+            for manual in [false, true] {
+                let asked = Arc::new(Asked::default());
+                let upstream = Arc::clone(&asked) as Arc<dyn Upstream<u64>>;
+                let (cancel, partition) = (Cancel::default(), None);
+                let mut input = Input::new();
+                input.join(Joining { id: 7, upstream, max, min, manual, cancel, partition });
+                for (events, asks) in handled {
+                    input.get(7).unwrap().handled(*events, None);
+                    let expected: &[usize] = if *asks == 0 || manual { &[] } else { &[*asks] };
+                    let got = std::mem::take(&mut *asked.0.lock().unwrap());
+                    assert_eq!(got, expected, "{max}/{min} after {events}");
+                }
+            }
+        }
     }
 }

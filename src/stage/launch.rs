@@ -3,7 +3,7 @@
 use super::actor::{Actor, Life};
 use super::dispatch::{Broadcast, ByDemand, Dispatcher, Partition};
 use super::input::Input;
-use super::mailbox::{Mail, Mailbox};
+use super::mailbox::{Downstream, Mail, Mailbox};
 use super::output::{BUFFER, Output, Overflow};
 use super::rare::Rare;
 use super::reason::Reason;
@@ -25,7 +25,7 @@ pub struct Launch<R: Role> {
     role: R,
     site: Site,
     name: Option<Arc<str>>,
-    subscriptions: Vec<Subscribe<R::In>>,
+    subscriptions: Vec<(Subscribe<R::In>, Site)>,
     dispatcher: Box<dyn Dispatcher<R::Out>>,
     buffer: usize,
     overflow: Overflow,
@@ -70,11 +70,13 @@ impl<R: Role> Launch<R> {
         self
     }
 
-    /// Subscribes to a stage before it handles anything else. May be called several times.
+    /// Subscribes to a stage before it handles anything else: of several, none comes to its end before
+    /// all were subscribed to.
     ///
-    /// A demand that is refused fails the stage.
+    /// A demand that is refused fails the stage, with this line.
+    #[track_caller]
     pub fn subscribe(mut self, to: impl Into<Subscribe<R::In>>) -> Self {
-        self.subscriptions.push(to.into());
+        self.subscriptions.push((to.into(), Site::here("subscribe")));
         self
     }
 
@@ -104,12 +106,13 @@ impl<R: Role> Launch<R> {
         };
         task.put(Box::new(actor));
         self.shared.lives(Arc::clone(&mailbox) as Arc<dyn Tells>);
-        let stage = StageRef::new(mailbox, &self.shared);
-        for subscribe in self.subscriptions {
-            if let Err(error) = stage.subscribe_at(subscribe, self.site) {
-                stage.tell_stop(Reason::Failed(error));
-            }
+        let own = || Arc::clone(&mailbox) as Arc<dyn Downstream<R::In>>;
+        let joins = self.subscriptions.into_iter().map(|(how, site)| how.split(own(), site));
+        match joins.collect() {
+            Ok(joins) => mailbox.join(joins),
+            Err(refused) => Tells::stop(&*mailbox, Reason::Failed(refused)),
         }
+        let stage = StageRef::new(mailbox, &self.shared);
         // Also a stage that nobody has written to has something to do: an iterator moves away.
         task.notify();
         stage
@@ -171,7 +174,7 @@ impl<R: Role> Tells for Mailbox<R> {
         let _ended_meanwhile = self.send(Mail::Drain);
     }
 
-    fn stop(&self) {
-        let _ended_meanwhile = self.send(Mail::Stop(Reason::Shutdown));
+    fn stop(&self, reason: Reason) {
+        let _ended_meanwhile = self.send(Mail::Stop(reason));
     }
 }

@@ -9,6 +9,7 @@ use super::rare::Rare;
 use super::reason::Reason;
 use super::role::Role;
 use super::subscription::{Joining, Request};
+use crate::runtime::post::Post;
 use crate::runtime::task::TaskRef;
 use crate::sync::{Mutex, unpoisoned};
 use std::collections::VecDeque;
@@ -23,8 +24,8 @@ pub(crate) type Call<S, O> = Box<dyn FnOnce(&mut S, &mut Context<'_, O>) + Send>
 
 /// What a consumer says to the stage that it takes from.
 pub(crate) trait Upstream<T>: Send + Sync {
-    /// A new consumer. One that comes too late is told how the stage ended.
-    fn subscribe(&self, request: Request<T>);
+    /// A new consumer. One that comes too late is given back, with how the stage ended.
+    fn subscribe(&self, request: Request<T>) -> Result<(), (Request<T>, Reason)>;
     /// It can take so many more; `spare` is an empty buffer to send them in.
     fn ask(&self, id: Id, events: usize, spare: VecDeque<T>);
     /// It leaves, and has not handled these.
@@ -44,7 +45,13 @@ pub(crate) trait Downstream<T>: Send + Sync {
 /// What anybody may say to a stage about one of its own subscriptions.
 pub(crate) trait Controls: Send + Sync {
     fn ask_for(&self, id: Id, events: usize);
-    fn unsubscribe(&self, id: Id);
+    /// `replaced`: another subscription takes its place.
+    fn unsubscribe(&self, id: Id, replaced: bool);
+    /// How the stage ended, if it has.
+    fn over(&self) -> Option<Reason>;
+    /// Somebody outside can make the stage move, or cannot any more.
+    fn handle_made(&self);
+    fn handle_dropped(&self);
 }
 
 /// A consumer that leaves.
@@ -82,6 +89,7 @@ pub(crate) enum Mail<R: Role> {
     },
     Unsubscribe {
         id: Id,
+        replaced: bool,
     },
     Call(Call<R::Stage, R::Out>),
     CallAfterBuffered(Call<R::Stage, R::Out>),
@@ -93,11 +101,13 @@ pub(crate) enum Mail<R: Role> {
 
 /// What a stage has counted, changed once per batch.
 ///
-/// All but `dropped` are written by the stage alone, so a plain addition does.
+/// All but `dropped` and `given_back` are written by the stage alone, so a plain addition does.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) events_in: AtomicU64,
+    pub(crate) emitted: AtomicU64,
     pub(crate) events_out: AtomicU64,
+    pub(crate) given_back: AtomicU64,
     pub(crate) buffered: AtomicU64,
     pub(crate) dropped: AtomicU64,
 }
@@ -105,6 +115,10 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn took(&self, events: usize) {
         Self::add_alone(&self.events_in, events);
+    }
+
+    pub(crate) fn emitted(&self, events: usize) {
+        Self::add_alone(&self.emitted, events);
     }
 
     pub(crate) fn sent(&self, events: usize) {
@@ -121,135 +135,132 @@ impl Counters {
         }
     }
 
+    pub(crate) fn came_back(&self, events: usize) {
+        if events > 0 {
+            self.given_back.fetch_add(events as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Events came back to a stage that is over.
+    pub(crate) fn came_back_too_late(&self, events: usize) {
+        self.came_back(events);
+        self.dropped(events);
+    }
+
     fn add_alone(counter: &AtomicU64, events: usize) {
         counter.store(counter.load(Ordering::Relaxed) + events as u64, Ordering::Relaxed);
     }
 }
 
 pub(crate) struct Mailbox<R: Role> {
-    queue: Mutex<Queue<R>>,
+    post: Post<Mail<R>, Rare<Watcher>, Reason>,
     pub(crate) task: TaskRef,
     pub(crate) counters: Counters,
+    /// How many calls wait.
+    calls: AtomicUsize,
     pub(crate) name: Option<Arc<str>>,
     /// Handles outside: while there is one, somebody can make the stage move.
     handles: AtomicUsize,
 }
 
-struct Queue<R: Role> {
-    mail: Vec<Mail<R>>,
-    /// Whether the stage was woken for what is there.
-    woken: bool,
-    /// Whether it has nothing that waits for demand: then asks alone do not wake it.
-    content: bool,
-    /// How the stage ended, once it has.
-    over: Option<Reason>,
-    watchers: Rare<Watcher>,
-}
+/// How many calls may wait in one stage.
+pub(crate) const CALLS: usize = 10_000;
 
 /// Who wants to know how a stage ends.
 pub(crate) type Watcher = Box<dyn FnOnce(&Reason) + Send>;
 
 impl<R: Role> Mailbox<R> {
     pub(crate) fn new(task: TaskRef, name: Option<Arc<str>>) -> Arc<Self> {
-        let queue = Queue {
-            mail: Vec::new(),
-            woken: false,
-            content: false,
-            over: None,
-            watchers: Rare::new(),
-        };
         let counters = Counters::default();
-        let handles = AtomicUsize::new(0);
-        Arc::new(Mailbox { queue: Mutex::new(queue), task, counters, name, handles })
+        let (calls, handles) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Mailbox { post: Post::new(), task, counters, calls, name, handles })
     }
 
     /// Gives the message back if the stage is over, with how it ended.
     pub(crate) fn send(&self, mail: Mail<R>) -> Result<(), (Mail<R>, Reason)> {
-        let mut queue = unpoisoned(self.queue.lock());
-        if let Some(reason) = &queue.over {
-            let reason = reason.clone();
-            return Err((mail, reason));
-        }
-        let can_wait = queue.content && matches!(mail, Mail::Ask { .. });
-        let wakes = !queue.woken && !can_wait;
-        queue.mail.push(mail);
-        queue.woken |= wakes;
-        drop(queue);
-        // Where it was woken already it takes all.
-        if wakes {
+        let can_wait = matches!(mail, Mail::Ask { .. });
+        if self.post.send(mail, can_wait)? {
             self.task.notify();
         }
         Ok(())
     }
 
+    /// Subscribes the stage, unless it is over: all are made before it can hear of the end of one.
+    ///
+    /// The producers learn of it while nothing can be sent here, so each knows the subscription before
+    /// it is asked, and the stage knows it before it gets events. Nowhere else is a mailbox locked
+    /// while another one is; one subscribing at a time, two that subscribe to each other do not wait
+    /// for each other.
+    pub(crate) fn join(&self, joins: Vec<(Joining<R::In>, Request<R::In>)>) {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+        let mut refused = Vec::new();
+        let one = unpoisoned(ONE_AT_A_TIME.lock());
+        let wakes = self.post.send_all(|mail| {
+            for (joining, request) in joins {
+                let id = joining.id;
+                let subscribed = joining.upstream.subscribe(request);
+                mail.push(Mail::Join(Box::new(joining)));
+                if let Err((request, reason)) = subscribed {
+                    mail.push(Mail::Ended { id, reason });
+                    refused.push(request);
+                }
+            }
+        });
+        drop(one);
+        if wakes {
+            self.task.notify();
+        }
+    }
+
+    /// Counts one more call that waits. False: too many do.
+    pub(crate) fn one_call_more(&self) -> bool {
+        let more = |calls| (calls < CALLS).then_some(calls + 1);
+        self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    pub(crate) fn one_call_less(&self) {
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Swaps what has arrived for an empty buffer. What is asked for from now on does not wake the
     /// stage, unless it produces by itself or says that it [waits for it](Self::waits_for_demand).
     pub(crate) fn take(&self, taken: &mut Vec<Mail<R>>) {
-        debug_assert!(taken.is_empty(), "all mail is handled before more is taken");
-        let mut queue = unpoisoned(self.queue.lock());
-        std::mem::swap(taken, &mut queue.mail);
-        queue.woken = false;
-        queue.content = !R::PRODUCES;
+        self.post.take(taken, !R::PRODUCES);
     }
 
     /// The stage holds what nobody has asked for. False: something has arrived meanwhile.
     pub(crate) fn waits_for_demand(&self) -> bool {
-        let mut queue = unpoisoned(self.queue.lock());
-        queue.content = false;
-        queue.mail.is_empty()
+        self.post.waits()
     }
 
     /// Closes it for good; returns what had arrived, and who wants to know.
-    pub(crate) fn close(&self, reason: &Reason) -> Vec<Mail<R>> {
-        let (mail, watchers) = {
-            let mut queue = unpoisoned(self.queue.lock());
-            if queue.over.is_some() {
-                return Vec::new();
-            }
-            queue.over = Some(reason.clone());
-            (std::mem::take(&mut queue.mail), queue.watchers.take())
-        };
-        for watcher in watchers {
-            watcher(reason);
-        }
-        mail
-    }
-
-    pub(crate) fn handle_made(&self) {
-        if self.handles.fetch_add(1, Ordering::SeqCst) == 0 {
-            self.task.core().outside_enters();
-        }
-    }
-
-    pub(crate) fn handle_dropped(&self) {
-        if self.handles.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.task.core().outside_leaves();
-        }
+    pub(crate) fn close(&self, reason: &Reason) -> (Vec<Mail<R>>, Rare<Watcher>) {
+        self.post.close(reason.clone())
     }
 
     /// How the stage ended, if it has.
     pub(crate) fn over(&self) -> Option<Reason> {
-        unpoisoned(self.queue.lock()).over.clone()
+        self.post.over()
     }
 
     /// Tells somebody when it ends: at once if it has.
     pub(crate) fn watch(&self, watcher: Watcher) {
-        let mut queue = unpoisoned(self.queue.lock());
-        match queue.over.clone() {
-            None => queue.watchers.push(watcher),
-            Some(reason) => {
-                drop(queue);
-                watcher(&reason);
-            }
+        let mut watcher = Some(watcher);
+        let watched = self
+            .post
+            .watch(|watchers| watcher.take().into_iter().for_each(|one| watchers.push(one)));
+        if let (Err(reason), Some(watcher)) = (watched, watcher) {
+            watcher(&reason);
         }
     }
 }
 
 impl<R: Role> Upstream<R::Out> for Mailbox<R> {
-    fn subscribe(&self, request: Request<R::Out>) {
-        let subscribe = Mail::Subscribe(Box::new(request));
-        if let Err((Mail::Subscribe(request), reason)) = self.send(subscribe) {
-            request.refused(reason);
+    fn subscribe(&self, request: Request<R::Out>) -> Result<(), (Request<R::Out>, Reason)> {
+        match self.send(Mail::Subscribe(Box::new(request))) {
+            Err((Mail::Subscribe(request), reason)) => Err((*request, reason)),
+            _ => Ok(()),
         }
     }
 
@@ -260,7 +271,7 @@ impl<R: Role> Upstream<R::Out> for Mailbox<R> {
     fn leave(&self, id: Id, reason: Reason, unhandled: VecDeque<R::Out>, partition: Option<usize>) {
         let leaving = Box::new(Leaving { id, reason, unhandled, partition });
         if let Err((Mail::Leave(leaving), _)) = self.send(Mail::Leave(leaving)) {
-            self.counters.dropped(leaving.unhandled.len());
+            self.counters.came_back_too_late(leaving.unhandled.len());
         }
     }
 
@@ -291,7 +302,23 @@ impl<R: Role> Controls for Mailbox<R> {
         let _ended_meanwhile = self.send(Mail::AskFor { id, events });
     }
 
-    fn unsubscribe(&self, id: Id) {
-        let _ended_meanwhile = self.send(Mail::Unsubscribe { id });
+    fn unsubscribe(&self, id: Id, replaced: bool) {
+        let _ended_meanwhile = self.send(Mail::Unsubscribe { id, replaced });
+    }
+
+    fn over(&self) -> Option<Reason> {
+        Mailbox::over(self)
+    }
+
+    fn handle_made(&self) {
+        if self.handles.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.task.core().outside_enters();
+        }
+    }
+
+    fn handle_dropped(&self) {
+        if self.handles.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.task.core().outside_leaves();
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::dispatch::{Consumers, Dispatcher};
 use super::mailbox::{Counters, Downstream, Id};
 use super::reason::Reason;
 use super::subscription::Request;
-use crate::error::BoxError;
+use crate::error::{BoxError, ErrorKind, FlowError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub enum Overflow {
 pub(crate) struct Output<T> {
     /// What was emitted and not handed out.
     pub(crate) buffer: VecDeque<T>,
+    /// How many of these have been counted.
+    counted: usize,
     /// Nothing, where a stage does not emit.
     outlet: Option<Box<Outlet<T>>>,
 }
@@ -44,7 +46,7 @@ pub(crate) const BUFFER: usize = 10_000;
 
 impl<T> Output<T> {
     pub(crate) fn none() -> Self {
-        Output { buffer: VecDeque::new(), outlet: None }
+        Output { buffer: VecDeque::new(), counted: 0, outlet: None }
     }
 
     pub(crate) fn new(
@@ -55,7 +57,7 @@ impl<T> Output<T> {
     ) -> Self {
         let consumers = Consumers::new();
         let outlet = Outlet { consumers, dispatcher, bound, overflow, accumulates };
-        Output { buffer: VecDeque::new(), outlet: Some(Box::new(outlet)) }
+        Output { buffer: VecDeque::new(), counted: 0, outlet: Some(Box::new(outlet)) }
     }
 
     /// How many more events the consumers can take than are there.
@@ -72,7 +74,7 @@ impl<T> Output<T> {
     /// Whether more may be emitted although nobody has asked for it.
     pub(crate) fn has_buffer(&self) -> bool {
         self.outlet.as_ref().is_none_or(|outlet| {
-            outlet.overflow != Overflow::Block || self.buffered() < outlet.bound
+            outlet.overflow != Overflow::Block || self.buffered() < outlet.bound.max(1)
         })
     }
 
@@ -81,15 +83,20 @@ impl<T> Output<T> {
     }
 
     /// Hands out what was asked for; what is then beyond the bound is treated as the policy says.
-    pub(crate) fn dispatch(&mut self, counters: &Counters) -> Result<(), BoxError> {
+    pub(crate) fn dispatch(&mut self, counters: &Counters) -> Result<(), FlowError> {
         let Some(outlet) = &mut self.outlet else {
             return Ok(());
         };
         if self.buffer.is_empty() && outlet.dispatcher.held() == 0 {
             return Ok(());
         }
+        counters.emitted(self.buffer.len() - self.counted);
+        self.counted = self.buffer.len();
         while !outlet.accumulates {
-            outlet.dispatcher.dispatch(&mut self.buffer, &mut outlet.consumers)?;
+            outlet
+                .dispatcher
+                .dispatch(&mut self.buffer, &mut outlet.consumers)
+                .map_err(not_dispatched)?;
             let sent = outlet.consumers.flush();
             counters.sent(sent.events);
             if sent.gone.is_empty() {
@@ -106,12 +113,16 @@ impl<T> Output<T> {
                 Overflow::Block => {}
                 Overflow::KeepFirst => self.buffer.truncate(outlet.bound),
                 Overflow::KeepLast => drop(self.buffer.drain(..beyond)),
-                Overflow::Fail => return Err(format!("more than {} events", outlet.bound).into()),
+                Overflow::Fail => {
+                    let why = format!("more than {} events are buffered", outlet.bound);
+                    return Err(FlowError::new(ErrorKind::Limit, why));
+                }
             }
             if outlet.overflow != Overflow::Block {
                 counters.dropped(beyond);
             }
         }
+        self.counted = self.buffer.len();
         counters.dropped(outlet.dispatcher.dropped());
         counters.holds(self.buffer.len() + outlet.dispatcher.held());
         Ok(())
@@ -128,7 +139,9 @@ impl<T> Output<T> {
         let Some(outlet) = &mut self.outlet else {
             return Err((request, "it emits nothing".to_owned()));
         };
-        if let Some(why) = outlet.dispatcher.refuses(request.partition) {
+        let selects = request.selector.is_some() && !outlet.dispatcher.selects();
+        let selects = selects.then(|| "its producer does not broadcast: no selector".to_owned());
+        if let Some(why) = outlet.dispatcher.refuses(request.partition).or(selects) {
             return Err((request, why));
         }
         outlet.consumers.add(request);
@@ -160,16 +173,31 @@ impl<T> Output<T> {
         if let Some(outlet) = &mut self.outlet
             && !events.is_empty()
         {
+            counters.came_back(events.len());
+            let before = self.buffer.len();
             counters.dropped(outlet.dispatcher.returned(events, partition, &mut self.buffer));
+            self.counted = (self.counted + self.buffer.len()).saturating_sub(before);
         }
     }
 
     /// Tells all consumers that nothing more comes.
-    pub(crate) fn end(&mut self, reason: &Reason) {
+    pub(crate) fn end(&mut self, reason: &Reason, counters: &Counters) {
+        counters.emitted(self.buffer.len().saturating_sub(self.counted));
         if let Some(outlet) = &mut self.outlet {
+            // Where it failed while it dispatched.
+            let sent = outlet.consumers.flush();
+            counters.sent(sent.events);
+            sent.gone.iter().for_each(|(.., events)| counters.dropped(events.len()));
             for (id, downstream) in outlet.consumers.drain() {
                 downstream.ended(id, reason.clone());
             }
+            counters.dropped(outlet.dispatcher.dropped());
         }
+        counters.dropped(self.buffered());
+        counters.holds(0);
     }
+}
+
+fn not_dispatched(why: BoxError) -> FlowError {
+    FlowError::new(ErrorKind::Routing, "events were not dispatched").with_source(why)
 }

@@ -5,6 +5,12 @@ pub(crate) struct Rare<T>(
     #[expect(clippy::box_collection, reason = "a vector is three words")] Option<Box<Vec<T>>>,
 );
 
+impl<T> Default for Rare<T> {
+    fn default() -> Self {
+        Rare::new()
+    }
+}
+
 impl<T> Rare<T> {
     pub(crate) const fn new() -> Self {
         Rare(None)

@@ -3,12 +3,12 @@
 use super::control::Context;
 use super::mailbox::{Call, Controls, Downstream, Mail, Mailbox, Upstream, Watcher};
 use super::reason::Reason;
+use super::reply::{CallError, Reply};
 use super::role::Role;
 use super::shared::Shared;
-use super::subscription::{Joining, Subscribe, Subscription};
-use crate::error::{ErrorKind, FlowError, Site};
+use super::subscription::{Joining, Request, Subscribe, Subscription};
+use crate::error::{FlowError, Site};
 use crate::runtime::worker::on_worker;
-use crossbeam_channel::Receiver;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -24,26 +24,30 @@ pub struct StageRef<S, In = Infallible, Out = Infallible> {
 
 /// What a handle can say to its stage.
 pub(crate) trait Address<S, In, Out>: Upstream<Out> + Downstream<In> + Controls {
-    fn join(&self, joining: Joining<In>);
-    fn call(&self, call: Call<S, Out>, after_buffered: bool) -> Result<(), Reason>;
+    fn join(&self, joining: Joining<In>, request: Request<In>);
+    fn call(&self, call: Call<S, Out>, after_buffered: bool) -> Result<(), CallError>;
     fn forward(&self, forward: bool);
     fn stop(&self, reason: Reason);
     fn drain(&self);
-    fn over(&self) -> Option<Reason>;
     fn watch(&self, watcher: Watcher);
     fn counted(&self) -> StageCounts;
-    fn handle_made(&self);
-    fn handle_dropped(&self);
 }
 
 /// What a stage has counted since it was started.
+///
+/// Nothing is lost but what is counted: while the stage waits, and when it is over, `emitted +
+/// given_back` is `events_out + buffered + dropped`, unless it broadcasts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StageCounts {
     /// Events that it has been handed.
     pub events_in: u64,
+    /// Events that it has emitted.
+    pub emitted: u64,
     /// Events that were sent to consumers; with a broadcast, once for each.
     pub events_out: u64,
+    /// Events that came back from consumers that had left before they handled them.
+    pub given_back: u64,
     /// Events that it keeps because nobody has asked for them: an estimate while it runs.
     pub buffered: u64,
     /// Events that were dropped: beyond the buffer's bound, without a partition, left at its end.
@@ -78,34 +82,26 @@ impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
         StageRef { address: mailbox, shared: Arc::clone(shared) }
     }
 
-    /// Subscribes this stage to another one, while both run.
+    /// Subscribes this stage to another one, while both run. When it returns, the other one has been
+    /// told. One that is over ends the subscription at once; where this stage is over, nothing happens.
     ///
     /// # Errors
-    /// If `max_demand` is 0 or `min_demand` is not less.
+    /// If `max_demand` is 0 or `min_demand` is not less, or the other stage is this one.
     #[track_caller]
     pub fn subscribe(&self, to: impl Into<Subscribe<In>>) -> Result<Subscription, FlowError> {
         self.subscribe_at(to.into(), Site::here("subscribe"))
     }
 
-    pub(crate) fn subscribe_at(
-        &self,
-        how: Subscribe<In>,
-        site: Site,
-    ) -> Result<Subscription, FlowError> {
-        let min = how.min.unwrap_or(how.max / 2);
-        let refused = |why: String| Err(FlowError::new(ErrorKind::Option, why).with_site(site));
-        if how.max == 0 {
-            return refused("max_demand must be at least 1".to_owned());
-        }
-        if min >= how.max {
-            return refused(format!("min_demand {min} must be less than max_demand {}", how.max));
-        }
-        let id = self.shared.next_subscription();
-        self.address.join(Joining { id, how, min });
-        Ok(Subscription { id, consumer: Arc::clone(&self.address) as Arc<dyn Controls> })
+    fn subscribe_at(&self, how: Subscribe<In>, site: Site) -> Result<Subscription, FlowError> {
+        let consumer = Arc::clone(&self.address) as Arc<dyn Downstream<In>>;
+        let (joining, request) = how.split(consumer, site)?;
+        let id = joining.id;
+        self.address.join(joining, request);
+        Ok(Subscription::new(id, Arc::clone(&self.address) as Arc<dyn Controls>))
     }
 
-    /// Takes from another stage in place of the one that a subscription is to.
+    /// Takes from another stage, or in another way, in place of a subscription of this stage. Whatever
+    /// the old one's [`Cancel`](super::Cancel) says, its end means nothing.
     ///
     /// # Errors
     /// As [`subscribe`](Self::subscribe); then the old one is kept.
@@ -116,12 +112,14 @@ impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
         to: impl Into<Subscribe<In>>,
     ) -> Result<Subscription, FlowError> {
         let new = self.subscribe_at(to.into(), Site::here("resubscribe"))?;
-        old.cancel();
+        self.address.unsubscribe(old.id, true);
         Ok(new)
     }
 
     /// Runs a closure on the stage's own value, after all events that have arrived; what it emits is
     /// dispatched like any other. The reply can be waited for, or dropped.
+    ///
+    /// At most 10,000 calls wait in one stage: further ones are refused, which the reply says.
     ///
     /// ```
     /// use flow::stage::{Stages, consume_with};
@@ -160,7 +158,8 @@ impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
             let _nobody_waits = reply.send(call(stage, cx));
         });
         let refused = self.address.call(call, after_buffered).err();
-        Reply { receiver, refused, shared: Arc::clone(&self.shared) }
+        let stage = Arc::clone(&self.address) as Arc<dyn Controls>;
+        Reply { receiver, refused, stage, shared: Arc::clone(&self.shared) }
     }
 
     /// Lets demand through that was held back.
@@ -217,10 +216,6 @@ impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
     pub fn outlet(&self) -> Outlet<Out> {
         Outlet(Arc::clone(&self.address) as Arc<dyn Upstream<Out>>)
     }
-
-    pub(crate) fn tell_stop(&self, reason: Reason) {
-        self.address.stop(reason);
-    }
 }
 
 /// What a stage emits, as something to subscribe to.
@@ -244,45 +239,17 @@ impl<S: 'static, I: Send + 'static, T: Send + 'static> From<&StageRef<S, I, T>> 
     }
 }
 
-/// What a call gives, some time.
-#[must_use = "drop it to say that nobody waits"]
-pub struct Reply<T> {
-    receiver: Receiver<T>,
-    refused: Option<Reason>,
-    shared: Arc<Shared>,
-}
-
-impl<T> Reply<T> {
-    /// Waits for it.
-    ///
-    /// # Errors
-    /// How the stage ended, if it ended before.
-    ///
-    /// # Panics
-    /// On a worker, where it would block other stages.
-    pub fn wait(self) -> Result<T, Reason> {
-        assert!(!on_worker(), "a stage must not wait for another one on a worker");
-        if let Some(reason) = self.refused {
-            return Err(reason);
-        }
-        self.shared.receive(&self.receiver).ok_or(Reason::Shutdown)
-    }
-}
-
-impl<T> fmt::Debug for Reply<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Reply(arrived: {})", !self.receiver.is_empty())
-    }
-}
-
 impl<R: Role> Address<R::Stage, R::In, R::Out> for Mailbox<R> {
-    fn join(&self, joining: Joining<R::In>) {
-        let _ended_meanwhile = self.send(Mail::Join(Box::new(joining)));
+    fn join(&self, joining: Joining<R::In>, request: Request<R::In>) {
+        Mailbox::join(self, vec![(joining, request)]);
     }
 
-    fn call(&self, call: Call<R::Stage, R::Out>, after_buffered: bool) -> Result<(), Reason> {
+    fn call(&self, call: Call<R::Stage, R::Out>, after_buffered: bool) -> Result<(), CallError> {
+        if !self.one_call_more() {
+            return Err(CallError::Full);
+        }
         let mail = if after_buffered { Mail::CallAfterBuffered(call) } else { Mail::Call(call) };
-        self.send(mail).map_err(|(_, reason)| reason)
+        self.send(mail).map_err(|(_, reason)| CallError::Ended(reason))
     }
 
     fn forward(&self, forward: bool) {
@@ -297,27 +264,17 @@ impl<R: Role> Address<R::Stage, R::In, R::Out> for Mailbox<R> {
         let _ended_meanwhile = self.send(Mail::Drain);
     }
 
-    fn over(&self) -> Option<Reason> {
-        Mailbox::over(self)
-    }
-
     fn watch(&self, watcher: Watcher) {
         Mailbox::watch(self, watcher);
-    }
-
-    fn handle_made(&self) {
-        Mailbox::handle_made(self);
-    }
-
-    fn handle_dropped(&self) {
-        Mailbox::handle_dropped(self);
     }
 
     fn counted(&self) -> StageCounts {
         let counters = &self.counters;
         StageCounts {
             events_in: counters.events_in.load(Ordering::Relaxed),
+            emitted: counters.emitted.load(Ordering::Relaxed),
             events_out: counters.events_out.load(Ordering::Relaxed),
+            given_back: counters.given_back.load(Ordering::Relaxed),
             buffered: counters.buffered.load(Ordering::Relaxed),
             dropped: counters.dropped.load(Ordering::Relaxed),
         }

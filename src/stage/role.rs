@@ -163,7 +163,22 @@ impl<C: Consumer<Item: 'static> + 'static> Role for Consumes<C> {
 
 /// An iterator as a stage: it may block, so it has a thread of its own.
 #[derive(Debug)]
-pub struct Iterates<I>(pub(crate) I);
+pub struct Iterates<I> {
+    events: I,
+    /// It knows its length, so its events are there, or computed.
+    counted: bool,
+    at_once: usize,
+}
+
+impl<I: Iterator> Iterates<I> {
+    pub(crate) fn new(events: I) -> Self {
+        let (least, most) = events.size_hint();
+        Iterates { counted: most == Some(least), events, at_once: 1 }
+    }
+}
+
+/// Events that take longer than this are sent one by one: 50 µs, in nanoseconds.
+const SLOW: u64 = 50_000;
 
 impl<I: Iterator<Item: Send + 'static> + Send + 'static> Role for Iterates<I> {
     type Stage = I;
@@ -175,17 +190,21 @@ impl<I: Iterator<Item: Send + 'static> + Send + 'static> Role for Iterates<I> {
     const VERB: &'static str = "iter";
 
     fn stage(&mut self) -> &mut I {
-        &mut self.0
+        &mut self.events
     }
 
-    /// A few at a time: what has come need not wait for what the iterator waits for.
+    /// One at a time: an event that has come does not wait for one that the iterator waits for.
+    /// More, where nothing shows that it waits for anything.
     fn produce(&mut self, demand: &mut Demand<'_, I::Item>) -> Result<Produced, BoxError> {
-        for _ in 0..demand.events().min(64) {
-            match self.0.next() {
+        let began = demand.now();
+        for _ in 0..demand.events().min(self.at_once) {
+            match self.events.next() {
                 Some(event) => demand.emit(event),
                 None => return Ok(Produced::Done),
             }
         }
+        let quick = self.counted && demand.now() - began < SLOW;
+        self.at_once = if quick { (2 * self.at_once).min(64) } else { 1 };
         Ok(Produced::More)
     }
 

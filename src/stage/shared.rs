@@ -1,25 +1,23 @@
 //! What all stages of one runtime share: the workers' core, who lives, what failed.
 
-use super::mailbox::Id;
 use super::reason::Reason;
 use crate::runtime::clock::nanos;
 use crate::runtime::core::Core;
 use crate::runtime::task::TaskRef;
 use crate::runtime::worker::{Owned, Run, Steps, drop_caught};
 use crate::sync::{Condvar, Mutex, unpoisoned};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, TryRecvError};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Shared {
     run: Arc<Run<'static>>,
     next_task: AtomicUsize,
-    next_subscription: AtomicU64,
-    /// Stages that are not over, by their tasks' numbers.
-    alive: Mutex<HashMap<usize, Arc<dyn Tells>>>,
+    /// Stages that are not over, by their tasks' numbers. Nothing when the runtime itself is over.
+    alive: Mutex<Option<HashMap<usize, Arc<dyn Tells>>>>,
     /// Told whenever a stage is over.
     over: Condvar,
 }
@@ -28,7 +26,7 @@ pub(crate) struct Shared {
 pub(crate) trait Tells: Send + Sync {
     fn task(&self) -> &TaskRef;
     fn drain(&self);
-    fn stop(&self);
+    fn stop(&self, reason: Reason);
 }
 
 impl fmt::Debug for Shared {
@@ -42,8 +40,7 @@ impl Shared {
         Arc::new(Shared {
             run,
             next_task: AtomicUsize::new(0),
-            next_subscription: AtomicU64::new(0),
-            alive: Mutex::default(),
+            alive: Mutex::new(Some(HashMap::new())),
             over: Condvar::new(),
         })
     }
@@ -52,22 +49,23 @@ impl Shared {
         TaskRef::added(self.next_task.fetch_add(1, Ordering::Relaxed), self.core())
     }
 
-    pub(crate) fn next_subscription(&self) -> Id {
-        self.next_subscription.fetch_add(1, Ordering::Relaxed)
-    }
-
+    /// A stage lives, unless the runtime is over: then it ends at once.
     pub(crate) fn lives(&self, stage: Arc<dyn Tells>) {
-        self.core().task_lives();
-        unpoisoned(self.alive.lock()).insert(stage.task().id(), stage);
+        if let Some(alive) = &mut *unpoisoned(self.alive.lock()) {
+            self.core().task_lives();
+            alive.insert(stage.task().id(), stage);
+            return;
+        }
+        drop_stage(&*stage);
     }
 
     pub(crate) fn living(&self) -> usize {
-        unpoisoned(self.alive.lock()).len()
+        unpoisoned(self.alive.lock()).as_ref().map_or(0, HashMap::len)
     }
 
     /// A stage is over; a failure that is everybody's ends the runtime.
     pub(crate) fn is_over(&self, task: usize, reason: &Reason, linked: bool) {
-        let over = unpoisoned(self.alive.lock()).remove(&task);
+        let over = unpoisoned(self.alive.lock()).as_mut().and_then(|alive| alive.remove(&task));
         if let (Reason::Failed(error), true) = (reason, linked) {
             self.core().fail(error.clone());
         }
@@ -101,7 +99,8 @@ impl Shared {
         }
         let until = Instant::now() + limit;
         let mut alive = unpoisoned(self.alive.lock());
-        while !alive.is_empty() && !self.core().is_over() {
+        let all_over = |alive: &Option<HashMap<_, _>>| alive.as_ref().is_none_or(HashMap::is_empty);
+        while !all_over(&alive) && !self.core().is_over() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -111,13 +110,18 @@ impl Shared {
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
-        alive.is_empty()
+        all_over(&alive)
     }
 
     /// Waits for a reply; `None` if it never comes.
     pub(crate) fn receive<T>(&self, reply: &Receiver<T>) -> Option<T> {
         if self.core().is_simulated() {
-            return self.simulate(|| reply.try_recv().ok());
+            // Also that it will never come is something to learn.
+            let arrived = || match reply.try_recv() {
+                Err(TryRecvError::Empty) => None,
+                arrived => Some(arrived.ok()),
+            };
+            return self.simulate(arrived).flatten();
         }
         let halt = self.core().halt();
         crossbeam_channel::select! {
@@ -186,17 +190,28 @@ impl Shared {
 
     /// All that live, in the order in which they were started.
     fn all(&self) -> Vec<Arc<dyn Tells>> {
-        let mut all: Vec<_> = unpoisoned(self.alive.lock()).values().cloned().collect();
+        let alive = unpoisoned(self.alive.lock());
+        let mut all: Vec<_> = alive.iter().flat_map(HashMap::values).cloned().collect();
         all.sort_unstable_by_key(|stage| stage.task().id());
         all
     }
 
     /// Drops what is left of all stages.
     pub(crate) fn clear(&self) {
-        for stage in self.all() {
-            if let Some(place) = stage.task().place() {
-                drop_caught(stage.task(), place);
-            }
-        }
+        let mut all: Vec<_> = unpoisoned(self.alive.lock())
+            .take()
+            .into_iter()
+            .flatten()
+            .map(|(_, stage)| stage)
+            .collect();
+        all.sort_unstable_by_key(|stage| stage.task().id());
+        all.iter().for_each(|stage| drop_stage(&**stage));
+        self.core().forget_tasks();
+    }
+}
+
+fn drop_stage(stage: &dyn Tells) {
+    if let Some(place) = stage.task().place() {
+        drop_caught(stage.task(), place);
     }
 }

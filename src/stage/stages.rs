@@ -2,6 +2,7 @@
 
 use super::consumer::Consumer;
 use super::launch::Launch;
+use super::reason::Reason;
 use super::role::{Consumes, Iterates, Produces, Transforms};
 use super::shared::Shared;
 use crate::error::{ErrorKind, FlowError, Site};
@@ -115,7 +116,7 @@ impl Stages {
     where
         I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
     {
-        Launch::new(&self.shared, Iterates(events.into_iter()), Site::here("iter"))
+        Launch::new(&self.shared, Iterates::new(events.into_iter()), Site::here("iter"))
     }
 
     /// How many stages are not over.
@@ -131,7 +132,7 @@ impl Stages {
 
     /// Tells all stages to end at once.
     pub fn stop(&self) {
-        self.shared.tell_all(|stage| stage.stop());
+        self.shared.tell_all(|stage| stage.stop(Reason::Shutdown));
     }
 
     /// Waits until all stages are over.

@@ -4,18 +4,24 @@ use super::dispatch::Select;
 use super::mailbox::{Controls, Downstream, Id, Upstream};
 use super::reason::Reason;
 use super::reference::{Outlet, StageRef};
+use crate::error::{ErrorKind, FlowError, Site};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the end of a subscription means for its consumer.
+///
+/// Where a producer was told to end at once, the consumer that ends with it does so too: it sees no end
+/// of its input, since there was more to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cancel {
-    /// The consumer ends with any of its producers, as they did.
+    /// The consumer ends with the producer, as that did, and also where the subscription is cancelled.
     Permanent,
     /// The consumer fails with a producer that fails, and ends when all of its producers have ended.
+    /// It lives on where the subscription is cancelled.
     #[default]
     Transient,
-    /// The consumer lives on, whatever becomes of its producers.
+    /// The consumer lives on, whatever becomes of the producer.
     Temporary,
 }
 
@@ -32,13 +38,13 @@ pub enum Cancel {
 /// # Ok::<(), flow::FlowError>(())
 /// ```
 pub struct Subscribe<T> {
-    pub(crate) upstream: Arc<dyn Upstream<T>>,
-    pub(crate) max: usize,
-    pub(crate) min: Option<usize>,
-    pub(crate) manual: bool,
-    pub(crate) cancel: Cancel,
-    pub(crate) selector: Option<Box<dyn Select<T>>>,
-    pub(crate) partition: Option<usize>,
+    upstream: Arc<dyn Upstream<T>>,
+    max: usize,
+    min: Option<usize>,
+    manual: bool,
+    cancel: Cancel,
+    selector: Option<Box<dyn Select<T>>>,
+    partition: Option<usize>,
 }
 
 /// How many events a consumer asks for where nothing is said, as in GenStage.
@@ -98,6 +104,36 @@ impl<T: Send + 'static> Subscribe<T> {
     }
 }
 
+impl<T> Subscribe<T> {
+    /// The subscription as both sides get it, unless it is refused.
+    pub(crate) fn split(
+        self,
+        consumer: Arc<dyn Downstream<T>>,
+        site: Site,
+    ) -> Result<(Joining<T>, Request<T>), FlowError> {
+        /// Numbers the subscriptions of the process, so that one number never means two.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+
+        let max = self.max;
+        let min = self.min.unwrap_or(max / 2);
+        let refused = |why: String| Err(FlowError::new(ErrorKind::Option, why).with_site(site));
+        if max == 0 {
+            return refused("max_demand must be at least 1".to_owned());
+        }
+        if min >= max {
+            return refused(format!("min_demand {min} must be less than max_demand {max}"));
+        }
+        let Subscribe { upstream, manual, cancel, selector, partition, .. } = self;
+        if std::ptr::addr_eq(Arc::as_ptr(&upstream), Arc::as_ptr(&consumer)) {
+            return refused("a stage cannot take from itself".to_owned());
+        }
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let credit = if manual { 0 } else { max };
+        let request = Request { id, downstream: consumer, selector, partition, credit };
+        Ok((Joining { id, upstream, max, min, manual, cancel, partition }, request))
+    }
+}
+
 impl<S: 'static, I: Send + 'static, T: Send + 'static> From<&StageRef<S, I, T>> for Subscribe<T> {
     fn from(producer: &StageRef<S, I, T>) -> Self {
         Subscribe::to(producer)
@@ -125,8 +161,12 @@ impl<T> fmt::Debug for Subscribe<T> {
 /// A subscription as its consumer gets it.
 pub(crate) struct Joining<T> {
     pub(crate) id: Id,
-    pub(crate) how: Subscribe<T>,
+    pub(crate) upstream: Arc<dyn Upstream<T>>,
+    pub(crate) max: usize,
     pub(crate) min: usize,
+    pub(crate) manual: bool,
+    pub(crate) cancel: Cancel,
+    pub(crate) partition: Option<usize>,
 }
 
 /// A subscription as its producer gets it.
@@ -146,13 +186,30 @@ impl<T> Request<T> {
 }
 
 /// A subscription that was made. Dropping it changes nothing.
-#[derive(Clone)]
 pub struct Subscription {
     pub(crate) id: Id,
     pub(crate) consumer: Arc<dyn Controls>,
 }
 
+impl Clone for Subscription {
+    fn clone(&self) -> Self {
+        Subscription::new(self.id, Arc::clone(&self.consumer))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.consumer.handle_dropped();
+    }
+}
+
 impl Subscription {
+    pub(crate) fn new(id: Id, consumer: Arc<dyn Controls>) -> Self {
+        // Whoever holds it can make a stage move.
+        consumer.handle_made();
+        Subscription { id, consumer }
+    }
+
     /// Asks for so many more events. With automatic demand these are on top of it.
     pub fn ask(&self, events: usize) {
         self.consumer.ask_for(self.id, events);
@@ -161,7 +218,7 @@ impl Subscription {
     /// Ends it. Events that have arrived and are not yet handled go back to the producer, which gives
     /// them to others.
     pub fn cancel(&self) {
-        self.consumer.unsubscribe(self.id);
+        self.consumer.unsubscribe(self.id, false);
     }
 
     /// Names it: the same in both stages' callbacks.

@@ -45,6 +45,10 @@ impl<T: Clone> Dispatcher<T> for Broadcast {
         }
     }
 
+    fn selects(&self) -> bool {
+        true
+    }
+
     /// The others have had them.
     fn returned(
         &mut self,

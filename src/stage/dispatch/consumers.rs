@@ -149,10 +149,13 @@ impl<T> Consumers<T> {
             let events = one.staged.len();
             match one.downstream.events(one.id, std::mem::take(&mut one.staged)) {
                 Ok(()) => sent.events += events,
-                Err(back) => sent.gone.push((one.id, one.partition, back)),
+                Err(back) => {
+                    // Its leaving is on the way; until then it gets nothing.
+                    one.credit = 0;
+                    sent.gone.push((one.id, one.partition, back));
+                }
             }
         }
-        self.all.retain(|one| !sent.gone.iter().any(|(id, ..)| *id == one.id));
         sent
     }
 

@@ -68,9 +68,16 @@ pub trait Dispatcher<T>: Send {
         consumers: &mut Consumers<T>,
     ) -> Result<(), BoxError>;
 
-    /// Why a consumer cannot be, if it cannot: `partition` is what it asked for.
-    fn refuses(&self, _partition: Option<usize>) -> Option<String> {
-        None
+    /// Why a consumer cannot be, if it cannot: `partition` is what it asked for. By default there are
+    /// no partitions.
+    fn refuses(&self, partition: Option<usize>) -> Option<String> {
+        partition.map(|_| "its producer has no partitions".to_owned())
+    }
+
+    /// Whether it asks the selectors of subscriptions. Where it does not, one with a selector is
+    /// refused.
+    fn selects(&self) -> bool {
+        false
     }
 
     /// A consumer has left and has not handled these, which were sent to it: by default others get

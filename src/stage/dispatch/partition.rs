@@ -36,18 +36,22 @@ where
 }
 
 impl<T, F: FnMut(&T) -> Option<usize>> Partition<T, F> {
-    fn route(&mut self, event: T) -> Result<(), BoxError> {
-        let Some(partition) = (self.route)(&event) else {
-            self.dropped += 1;
-            return Ok(());
-        };
-        let partitions = self.waiting.len();
-        match self.waiting.get_mut(partition) {
-            Some(waiting) => waiting.push_back(event),
-            None => {
-                let why = format!("an event is for partition {partition} of {partitions}");
-                return Err(why.into());
+    /// Routes the first event. One that cannot be routed stays where it is.
+    fn route(&mut self, events: &mut VecDeque<T>) -> Result<(), BoxError> {
+        match events.front().map(&mut self.route) {
+            Some(Some(partition)) => {
+                let partitions = self.waiting.len();
+                let Some(waiting) = self.waiting.get_mut(partition) else {
+                    let why = format!("an event is for partition {partition} of {partitions}");
+                    return Err(why.into());
+                };
+                waiting.extend(events.pop_front());
             }
+            Some(None) => {
+                events.pop_front();
+                self.dropped += 1;
+            }
+            None => {}
         }
         Ok(())
     }
@@ -94,8 +98,8 @@ where
             if asked == 0 {
                 return Ok(());
             }
-            for event in events.drain(..asked) {
-                self.route(event)?;
+            for _ in 0..asked {
+                self.route(events)?;
             }
         }
     }

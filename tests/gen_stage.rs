@@ -1,0 +1,8 @@
+//! Parity with Elixir's GenStage: `docs/gen-stage.md` names a test for what every capability does.
+
+mod parity;
+
+#[test]
+fn every_row_of_the_page_names_tests_that_exist() {
+    assert!(parity::rows_with_their_tests("gen-stage") >= 50);
+}
