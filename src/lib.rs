@@ -97,6 +97,8 @@ mod meter;
 #[cfg(not(loom))]
 mod ops;
 #[cfg(not(loom))]
+pub mod pipeline;
+#[cfg(not(loom))]
 mod plan;
 #[cfg(not(loom))]
 pub mod prelude;

@@ -32,7 +32,7 @@ pub struct DeadLetter<T, E> {
     /// [`from_range`](crate::Flow::from_range), [`from_iter`](crate::Flow::from_iter) or
     /// [`from_channel`](crate::Flow::from_channel), after operators that give one event for each.
     pub position: Option<u64>,
-    pub(super) site: Site,
+    pub(crate) site: Site,
 }
 
 impl<T, E> DeadLetter<T, E> {

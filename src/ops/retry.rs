@@ -20,7 +20,7 @@ pub struct Retry {
     first: Duration,
     exponential: bool,
     longest: Duration,
-    pub(super) times: u32,
+    pub(crate) times: u32,
     pub(super) window: usize,
 }
 
@@ -63,7 +63,7 @@ impl Retry {
     }
 
     /// When a repetition is due, of an attempt that failed at `now`, in the run's time.
-    pub(super) fn due(&self, now: u64, retry: u32) -> u64 {
+    pub(crate) fn due(&self, now: u64, retry: u32) -> u64 {
         now.saturating_add(nanos(self.wait(retry)))
     }
 }

@@ -21,5 +21,5 @@ mod vec;
 
 pub use cursor::Integer;
 pub(crate) use feed::build_per_source;
-pub(crate) use producer::Asking;
+pub(crate) use producer::{Asking, Rung};
 pub use producer::{Demand, Notifier, Produced, Producer};

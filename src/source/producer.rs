@@ -177,10 +177,7 @@ impl<T> Demand<'_, T> {
     /// earlier calls may be dropped when a new one is taken.
     pub fn notifier(&mut self) -> Notifier {
         *self.awaits_bell = true;
-        self.task.core().outside_enters();
-        let rung = Arc::clone(self.rung.get_or_insert_default());
-        let call = rung.call.load(Ordering::Relaxed);
-        Notifier(Arc::new(Bell { task: self.task.clone(), rung, call }))
+        Notifier::new(self.task, self.rung.get_or_insert_default())
     }
 }
 
@@ -210,16 +207,34 @@ struct Bell {
 
 /// What all notifiers of a producer share.
 #[derive(Debug, Default)]
-struct Rung {
+pub(crate) struct Rung {
     rung: AtomicBool,
     /// Which call of the producer was the last one.
     call: AtomicU64,
 }
 
 impl Notifier {
+    pub(crate) fn new(task: &TaskRef, rung: &Arc<Rung>) -> Self {
+        task.core().outside_enters();
+        let call = rung.call.load(Ordering::Relaxed);
+        Notifier(Arc::new(Bell { task: task.clone(), rung: Arc::clone(rung), call }))
+    }
+
     /// The producer will be asked again.
     pub fn notify(&self) {
         self.0.ring();
+    }
+}
+
+impl Rung {
+    /// The producer is called once more: notifiers of earlier calls do not ring when they are dropped.
+    pub(crate) fn next_call(&self) {
+        self.call.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has rung since this was last asked.
+    pub(crate) fn take(&self) -> bool {
+        self.rung.swap(false, Ordering::SeqCst)
     }
 }
 
@@ -322,7 +337,7 @@ impl Asking {
     /// Whether it said that there is nothing for now, and nothing has changed since: a task may be
     /// woken for other reasons. If so, sees to it that it is asked again.
     pub(crate) fn still_pending(&mut self, cx: &mut Cx<'_>) -> bool {
-        let rung = self.rung.as_ref().is_some_and(|rung| rung.rung.swap(false, Ordering::SeqCst));
+        let rung = self.rung.as_ref().is_some_and(|rung| rung.take());
         if self.produced != Produced::Pending || rung {
             return false;
         }
@@ -350,7 +365,7 @@ impl Asking {
     ) -> Result<Produced, BoxError> {
         self.awaits_bell = false;
         if let Some(rung) = &self.rung {
-            rung.call.fetch_add(1, Ordering::Relaxed);
+            rung.next_call();
         }
         let produced = produce(&mut Demand {
             events: events + emitted.len(),

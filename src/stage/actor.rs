@@ -15,7 +15,7 @@ use super::mailbox::{Call, Id, Leaving, Mail, Mailbox};
 use super::output::Output;
 use super::rare::Rare;
 use super::reason::Reason;
-use super::role::Role;
+use super::role::{Next, Role, Turn};
 use super::shared::Shared;
 use super::subscription::{Cancel, Request};
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
@@ -40,6 +40,8 @@ pub(crate) struct Actor<R: Role> {
     pub(crate) after_buffered: Rare<Call<R::Stage, R::Out>>,
     pub(crate) life: Life,
     pub(crate) draining: bool,
+    /// The earliest time at which it is woken to tend itself, if that is to come.
+    pub(crate) armed: u64,
     /// Whether it has asked for a thread of its own.
     pub(crate) apart: bool,
     /// Whether its failure is everybody's.
@@ -124,7 +126,7 @@ impl<R: Role> Actor<R> {
             if self.work_off(cx)? {
                 return Ok(Step::Again);
             }
-            let more = self.produce(cx)?;
+            let more = self.produce(cx)? | self.tend(cx)?;
             self.call_after_buffered()?;
             if matches!(self.life, Life::Ending { .. }) && self.nobody_takes_more() {
                 return Err(Stop::Now(self.life.reason()));
@@ -203,7 +205,8 @@ impl<R: Role> Actor<R> {
                     self.draining = true;
                     self.output.accumulate(false);
                     asked = true;
-                    if R::PRODUCES || self.input.is_empty() {
+                    let ends = self.role.ends_when_drained();
+                    if ends && (R::PRODUCES || self.input.is_empty()) {
                         self.end(true)?;
                     }
                 }
@@ -309,6 +312,27 @@ impl<R: Role> Actor<R> {
                 Ok(self.output.room() > 0)
             }
         }
+    }
+
+    /// Lets the role do what it does of its own accord. True: it wants to again.
+    fn tend(&mut self, cx: &mut Cx<'_>) -> Result<bool, Stop> {
+        if !R::TENDS || !matches!(self.life, Life::Running) {
+            return Ok(false);
+        }
+        cx.lap();
+        let turn = Turn { now: cx.now(), room: cx.limit(self.output.room()), task: cx.task };
+        let mut next = Ok(Next::Wait);
+        self.with_context(|role, cx| next = role.tend(&turn, cx))?;
+        match next? {
+            Next::Again => return Ok(true),
+            Next::At(at) if at <= turn.now => return Ok(true),
+            Next::At(at) if at < self.armed || self.armed <= turn.now => {
+                self.armed = at;
+                cx.wake_at(at);
+            }
+            Next::At(_) | Next::Wait => {}
+        }
+        Ok(false)
     }
 
     pub(super) fn dispatch(&mut self) -> Result<(), Stop> {

@@ -98,6 +98,7 @@ impl<R: Role> Launch<R> {
             after_buffered: Rare::new(),
             life: Life::Running,
             draining: false,
+            armed: u64::MAX,
             apart: false,
             linked: self.linked,
             ends_alone: self.ends_alone,

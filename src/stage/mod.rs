@@ -79,5 +79,7 @@ pub use output::Overflow;
 pub use reason::Reason;
 pub use reference::{Outlet, StageCounts, StageRef};
 pub use reply::{CallError, Reply};
+pub(crate) use role::{Next, Role, Turn};
+pub(crate) use shared::Shared;
 pub use stages::Stages;
 pub use subscription::{Cancel, Subscribe, Subscription, SubscriptionId};

@@ -4,8 +4,9 @@ use super::Consumer;
 use super::batch::Batch;
 use super::control::{Context, Peer};
 use super::reason::Reason;
-use crate::error::{BoxError, ErrorKind};
+use crate::error::{BoxError, ErrorKind, FlowError};
 use crate::ops::{Emitter, ProducerConsumer};
+use crate::runtime::task::TaskRef;
 use crate::source::{Demand, Produced, Producer};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -25,6 +26,8 @@ pub trait Role: Send + 'static {
     const EMITS: bool = true;
     /// Whether asking it may block.
     const BLOCKS: bool = false;
+    /// Whether it does something of its own accord.
+    const TENDS: bool = false;
     /// What a failure of its is called.
     const FAILS: ErrorKind;
     /// The method that starts it.
@@ -46,9 +49,53 @@ pub trait Role: Send + 'static {
         Ok(())
     }
 
+    /// What it does of its own accord: at the end of every turn, and at the time that it gives.
+    fn tend(
+        &mut self,
+        _turn: &Turn<'_>,
+        _cx: &mut Context<'_, Self::Out>,
+    ) -> Result<Next, FlowError> {
+        Ok(Next::Wait)
+    }
+
+    /// It is told to drain: whether it ends at once, where it has no input, or by itself later.
+    fn ends_when_drained(&mut self) -> bool {
+        true
+    }
+
     fn on_subscribe(&mut self, peer: &Peer, cx: &mut Context<'_, Self::Out>);
 
     fn on_cancel(&mut self, peer: &Peer, reason: &Reason, cx: &mut Context<'_, Self::Out>);
+}
+
+/// What a role that tends itself is told.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// Nanoseconds on the run's clock.
+    pub(crate) now: u64,
+    /// How many events its consumers can take beyond what is buffered.
+    pub(crate) room: usize,
+    /// What wakes it.
+    pub(crate) task: &'a TaskRef,
+}
+
+/// When a role wants to tend itself again; anything that wakes the stage does, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    Again,
+    At(u64),
+    Wait,
+}
+
+impl Next {
+    /// Then, if not before.
+    pub(crate) fn or_at(self, at: u64) -> Self {
+        match self {
+            Next::Again => Next::Again,
+            Next::At(other) => Next::At(other.min(at)),
+            Next::Wait => Next::At(at),
+        }
+    }
 }
 
 /// A producer as a stage.

@@ -93,14 +93,19 @@ impl Shared {
 
     /// Whether all stages are over by then.
     pub(crate) fn all_over_within(&self, limit: Duration) -> bool {
+        self.so_within(limit, |living| living == 0)
+    }
+
+    /// Whether something is so by then that changes when a stage is over; it is told how many live.
+    pub(crate) fn so_within(&self, limit: Duration, so: impl Fn(usize) -> bool) -> bool {
         if self.core().is_simulated() {
             self.advance(limit);
-            return self.living() == 0;
+            return so(self.living());
         }
         let until = Instant::now() + limit;
         let mut alive = unpoisoned(self.alive.lock());
-        let all_over = |alive: &Option<HashMap<_, _>>| alive.as_ref().is_none_or(HashMap::is_empty);
-        while !all_over(&alive) && !self.core().is_over() {
+        let living = |alive: &Option<HashMap<_, _>>| alive.as_ref().map_or(0, HashMap::len);
+        while !so(living(&alive)) && !self.core().is_over() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -110,7 +115,7 @@ impl Shared {
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
-        all_over(&alive)
+        so(living(&alive))
     }
 
     /// Waits for a reply; `None` if it never comes.

@@ -119,6 +119,10 @@ impl Stages {
         Launch::new(&self.shared, Iterates::new(events.into_iter()), Site::here("iter"))
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// How many stages are not over.
     pub fn living(&self) -> usize {
         self.shared.living()
