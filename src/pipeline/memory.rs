@@ -41,7 +41,9 @@ struct Inner<T> {
     receipts: u64,
     done: Vec<T>,
     failed: Vec<T>,
-    waiting: Option<Notifier>,
+    /// Of the sources that wait, by their numbers.
+    waiting: BTreeMap<u64, Notifier>,
+    sources: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -55,6 +57,7 @@ struct Delivery {
 /// again.
 pub struct MemorySource<T: Clone> {
     queue: MemoryQueue<T>,
+    number: u64,
     /// Its own receipts that are not settled.
     unsettled: BTreeSet<u64>,
 }
@@ -84,7 +87,8 @@ impl<T> MemoryQueue<T> {
             receipts: 0,
             done: Vec::new(),
             failed: Vec::new(),
-            waiting: None,
+            waiting: BTreeMap::new(),
+            sources: 0,
         })))
     }
 
@@ -113,11 +117,10 @@ impl<T> MemoryQueue<T> {
         let waiting = {
             let mut inner = unpoisoned(self.0.lock());
             change(&mut inner);
-            inner.waiting.take()
+            std::mem::take(&mut inner.waiting)
         };
-        if let Some(waiting) = waiting {
-            waiting.notify();
-        }
+        // A notifier rings when it is dropped; not within the lock, though.
+        drop(waiting);
     }
 
     /// How many messages are delivered and not settled.
@@ -126,10 +129,28 @@ impl<T> MemoryQueue<T> {
     }
 }
 
+impl<T: Clone> Inner<T> {
+    fn settle(&mut self, Delivery { message, number }: Delivery, done: bool) {
+        let value = self.log[message].clone();
+        if done {
+            self.done.push(value);
+        } else if number < self.deliveries {
+            self.again.push_back(Delivery { message, number: number + 1 });
+        } else {
+            self.failed.push(value);
+        }
+    }
+}
+
 impl<T: Clone> MemoryQueue<T> {
     /// An end for a pipeline. Several divide the messages.
     pub fn source(&self) -> MemorySource<T> {
-        MemorySource { queue: self.clone(), unsettled: BTreeSet::new() }
+        let number = {
+            let mut inner = unpoisoned(self.0.lock());
+            inner.sources += 1;
+            inner.sources
+        };
+        MemorySource { queue: self.clone(), number, unsettled: BTreeSet::new() }
     }
 
     /// The messages that were settled as done, in this order.
@@ -169,7 +190,7 @@ impl<T: Clone + Send + 'static> Source for MemorySource<T> {
                 None if inner.closed && inner.outstanding.is_empty() => return Ok(Pulled::Done),
                 None if inner.closed && inner.deliveries == 1 => return Ok(Pulled::Done),
                 None => {
-                    inner.waiting = (!inner.closed).then(|| pull.notifier());
+                    inner.waiting.entry(self.number).or_insert_with(|| pull.notifier());
                     return Ok(Pulled::Wait);
                 }
             };
@@ -183,22 +204,21 @@ impl<T: Clone + Send + 'static> Source for MemorySource<T> {
     }
 
     fn settle(&mut self, settled: &Settlement<u64>) -> Result<(), BoxError> {
-        let inner = &mut *unpoisoned(self.queue.0.lock());
         let failed = settled.failed.iter().map(|failed| (failed.receipt, false));
-        for (receipt, done) in settled.done.iter().map(|receipt| (*receipt, true)).chain(failed) {
-            let known =
-                inner.outstanding.remove(&receipt).filter(|_| self.unsettled.remove(&receipt));
-            let Delivery { message, number } = known.ok_or("settled twice")?;
-            let value = inner.log[message].clone();
-            if done {
-                inner.done.push(value);
-            } else if number < inner.deliveries {
-                inner.again.push_back(Delivery { message, number: number + 1 });
-            } else {
-                inner.failed.push(value);
+        let all = settled.done.iter().map(|receipt| (*receipt, true)).chain(failed);
+        let unsettled = &mut self.unsettled;
+        let mut twice = false;
+        // Others may wait for what is given back.
+        self.queue.change(|inner| {
+            for (receipt, done) in all {
+                let own = unsettled.remove(&receipt);
+                match inner.outstanding.remove(&receipt).filter(|_| own) {
+                    Some(delivery) => inner.settle(delivery, done),
+                    None => twice = true,
+                }
             }
-        }
-        Ok(())
+        });
+        if twice { Err("a message was settled twice".into()) } else { Ok(()) }
     }
 
     fn position(&self) -> Option<Vec<u8>> {
