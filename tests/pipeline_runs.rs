@@ -314,6 +314,12 @@ fn a_rate_is_kept_and_changed_while_it_runs() {
         assert_eq!(done(), 17);
         rate.set_now(1);
         assert_eq!(done(), 18);
+        // What was not used is not carried over.
+        rate.set(2);
+        stages.advance(20 * SECOND);
+        let before = done();
+        queue.extend(1..=20);
+        assert_eq!(done(), before + 2);
         pipeline.stop();
         stages.join().unwrap();
     }

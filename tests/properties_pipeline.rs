@@ -177,8 +177,7 @@ fn run(messages: &[(u64, Fate)], bursts: &[usize], shape: &Shape, executor: &Exe
         bursts: bursts.to_vec(),
         pulls: 0,
         in_flight: 0,
-        // What it emits beyond the demand may exceed the bound once.
-        limit: shape.in_flight + 3,
+        limit: shape.in_flight,
         settled: Arc::clone(&settled),
     };
     let handled = Arc::new(Mutex::new(Vec::new()));
