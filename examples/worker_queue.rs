@@ -7,7 +7,7 @@
 //! ```
 
 use flow::pipeline::{MemoryQueue, Pipeline, PipelineCounts};
-use flow::{BoxError, Retry, stage::Stages};
+use flow::{Retry, stage::Stages};
 use std::collections::HashMap;
 use std::env;
 use std::error::Error;
@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let stages = Stages::new();
     let pipeline =
-        Pipeline::new(queue.source(), move |tile: &Tile| storage.fetch(tile.number).map(render))
+        Pipeline::new(queue.source(), move |tile: &Tile| Ok(render(storage.fetch(tile.number)?)))
             .processors(4)
             .in_flight(64)
             .retry(Retry::exponential(Duration::from_millis(5)).times(4))
@@ -94,14 +94,14 @@ fn main() -> Result<(), Box<dyn Error>> {
                 if letter.event.number < 100 {
                     println!("dead letter: tile {}: {}", letter.event.number, letter.error);
                 }
-                Ok::<_, BoxError>(())
+                Ok(())
             })
             .batcher(
                 "store",
                 |batches| batches.size(32).within(Duration::from_millis(20)),
                 move |batch| {
                     *store.lock().unwrap() += batch.iter().sum::<u64>();
-                    Ok::<_, BoxError>(())
+                    Ok(())
                 },
             )
             .start(&stages)?;

@@ -10,5 +10,8 @@ pub mod elixir_flow {}
 #[doc = include_str!("../docs/gen-stage.md")]
 pub mod gen_stage {}
 
+#[doc = include_str!("../docs/broadway.md")]
+pub mod broadway {}
+
 #[doc = include_str!("../docs/windows.md")]
 pub mod windows {}

@@ -62,6 +62,8 @@
 //!   (`csv`), `Json` (`json`) and [`Written`] with your own [`Encoder`]; an `AtomicFile` (`atomic-file`)
 //!   in place of a writer appears whole or not at all.
 //! - Neighbours: `into_par_iter` (`rayon`); `into_stream`, `map_async` and `map_async_ordered` (`async`).
+//! - Stages that you write and wire while they run: [`stage`]; on top of them [`pipeline`], for messages
+//!   from brokers that want to know what became of each.
 //! - Seeing: [`explain`](Flow::explain) gives the [`Plan`], a [`Meter`] the [`Metrics`].
 //! - Coming from `Iterator`, itertools, rayon, futures or Elixir's Flow: [`guide::coming_from`] has the
 //!   calls side by side, [`guide::elixir_flow`] and [`guide::gen_stage`] say what each capability of

@@ -293,6 +293,17 @@ fn a_trigger_fires_at_its_events_and_the_end_says_nothing_twice() {
     }
 }
 
+/// Flow drops late events also where no window is kept: case 155 of the reference.
+#[test]
+fn nothing_is_late_where_there_is_no_window() {
+    for executor in executors() {
+        let times = Flow::from_vec(vec![5000i64, 1000]).stages(1);
+        let timed = times.timestamps(|at| Timestamp(*at), |w| w.ascending()).map(|at| at);
+        let all: Vec<i64> = timed.untimed().on(executor).collect().unwrap();
+        assert_eq!(all, [5000, 1000]);
+    }
+}
+
 /// Flow takes any structure that has its fields; here it is a closure.
 #[test]
 fn windows_may_be_ones_own() {

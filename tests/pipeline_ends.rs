@@ -118,7 +118,7 @@ fn a_drained_pipeline_settles_all_that_it_pulled() {
                     |by| by.size(70).within(HOUR),
                     move |batch| {
                         batch.iter().for_each(|_| _ = count.up());
-                        Ok::<_, BoxError>(())
+                        Ok(())
                     },
                 )
                 .start(&stages)
@@ -147,7 +147,7 @@ fn what_is_not_finished_by_the_deadline_is_reported_and_delivered_again() {
     for seed in 0..20 {
         let queue: MemoryQueue<u64> = (0..20).collect();
         let stages = simulated(seed);
-        let stuck = |n: &u64| if *n < 3 { Err("never") } else { Ok(*n) };
+        let stuck = |n: &u64| if *n < 3 { Err("never".into()) } else { Ok(*n) };
         let pipeline = Pipeline::new(queue.source(), stuck)
             .retry(Retry::every(SECOND).times(u32::MAX))
             .start(&stages)
@@ -165,7 +165,7 @@ fn what_is_not_finished_by_the_deadline_is_reported_and_delivered_again() {
     in_time(|| {
         let queue: MemoryQueue<u64> = (0..20).collect();
         let stages = Stages::new();
-        let stuck = |n: &u64| if *n < 3 { Err("never") } else { Ok(*n) };
+        let stuck = |n: &u64| if *n < 3 { Err("never".into()) } else { Ok(*n) };
         let pipeline = Pipeline::new(queue.source(), stuck)
             .retry(Retry::every(SECOND / 1000).times(u32::MAX))
             .start(&stages)
@@ -183,7 +183,7 @@ fn what_is_done_at_the_deadline_is_settled() {
     for seed in 0..20 {
         let script = Arc::new(Script::default());
         let stages = simulated(seed);
-        let stuck = |n: &u64| if *n == 0 { Err("never") } else { Ok(*n) };
+        let stuck = |n: &u64| if *n == 0 { Err("never".into()) } else { Ok(*n) };
         let pipeline = Pipeline::new(Scripted::new(&script, 30), stuck)
             .retry(Retry::every(SECOND).times(u32::MAX))
             .source_retry(Retry::every(HOUR))
@@ -206,7 +206,7 @@ fn a_stopped_pipeline_leaves_the_rest_to_its_source() {
         let stages = Stages::on(executor).unwrap();
         let batcher = |batch: &mut flow::pipeline::Batch<u64>| {
             assert!(batch.len() <= 7);
-            Ok::<_, BoxError>(())
+            Ok(())
         };
         let pipeline = Pipeline::new(queue.source(), same)
             .batcher("all", |by| by.size(7), batcher)
@@ -300,11 +300,7 @@ fn no_more_is_pulled_than_may_be_in_flight() {
             let pipeline = Pipeline::new(Scripted::new(&script, 200), same)
                 .in_flight(messages)
                 .in_flight_bytes(bytes)
-                .batcher(
-                    "all",
-                    |by| by.size(2).within(Duration::from_millis(1)),
-                    |_| Ok::<_, BoxError>(()),
-                )
+                .batcher("all", |by| by.size(2).within(Duration::from_millis(1)), |_| Ok(()))
                 .start(&stages)
                 .unwrap();
             assert_eq!(pipeline.join().unwrap().counts.done, 200);
@@ -321,9 +317,9 @@ fn every_source_is_settled_with_its_own() {
         let queues: Vec<MemoryQueue<u64>> =
             (0..3).map(|n| (100 * n..100 * n + 50).collect()).collect();
         let stages = Stages::on(executor).unwrap();
-        let process = |n: &u64| if n % 10 == 7 { Err("seven") } else { Ok(*n) };
+        let process = |n: &u64| if n % 10 == 7 { Err("seven".into()) } else { Ok(*n) };
         let pipeline = Pipeline::from_sources(queues.iter().map(MemoryQueue::source), process)
-            .batcher("all", |by| by.size(13), |_| Ok::<_, BoxError>(()))
+            .batcher("all", |by| by.size(13), |_| Ok(()))
             .start(&stages)
             .unwrap();
         let counts = pipeline.join().unwrap().counts;
@@ -350,7 +346,7 @@ fn a_value_without_a_batcher_is_done_and_one_of_an_unknown_fails() {
                 |by| by,
                 move |batch| {
                     batch.iter().for_each(|_| _ = count.up());
-                    Ok::<_, BoxError>(())
+                    Ok(())
                 },
             )
             .start(&stages)
@@ -454,7 +450,7 @@ fn nothing_to_do_is_no_reason_to_hang() {
             let queue: MemoryQueue<u64> = [].into_iter().collect();
             let stages = Stages::on(executor.clone()).unwrap();
             let report = Pipeline::new(queue.source(), same)
-                .batcher("all", |by| by, |_| Ok::<_, BoxError>(()))
+                .batcher("all", |by| by, |_| Ok(()))
                 .start(&stages)
                 .unwrap()
                 .join()

@@ -170,7 +170,7 @@ fn a_panicking_processor_fails_one_message() {
         let line = line!() + 1;
         let pipeline = Pipeline::new(queue.source(), |text: &&str| match *text {
             "kill" => panic!("killed"),
-            text => text.parse::<u64>(),
+            text => Ok(text.parse::<u64>()?),
         });
         let failure = Notes::new();
         let failures = failure.clone();
@@ -178,9 +178,9 @@ fn a_panicking_processor_fails_one_message() {
             .retry(Retry::every(SECOND))
             .dead_letters(move |letter| {
                 failures.add((letter.event, letter.attempts, letter.error));
-                Err::<(), _>("not taken")
+                Err("not taken".into())
             })
-            .batcher("all", |by| by.size(2), |_| Ok::<_, BoxError>(()))
+            .batcher("all", |by| by.size(2), |_| Ok(()))
             .start(&stages)
             .unwrap();
         let report = pipeline.join().unwrap();
@@ -207,7 +207,7 @@ fn a_panicking_handler_fails_one_batch() {
                 |by| by.size(10).within(HOUR).key_by(|n| n / 10).retry(Retry::every(SECOND)),
                 |batch| {
                     assert!(*batch.key() != 1);
-                    Ok::<_, BoxError>(())
+                    Ok(())
                 },
             )
             .start(&stages)
@@ -229,7 +229,7 @@ type Numbers = Pipeline<flow::pipeline::MemorySource<u64>, u64>;
 
 #[test]
 fn every_other_closure_that_panics_fails_one_message_too() {
-    let nothing = |_: &mut Batch<u64>| Ok::<_, BoxError>(());
+    let nothing = |_: &mut Batch<u64>| Ok(());
     let cases: Vec<(&str, Box<dyn Fn(Numbers) -> Numbers>)> = vec![
         ("partition_by", Box::new(move |p| p.partition_by(seven))),
         ("route", Box::new(move |p| p.route(|n| seven(n).then_some("all")))),
@@ -243,8 +243,10 @@ fn every_other_closure_that_panics_fails_one_message_too() {
             let errors = Notes::new();
             let error = errors.clone();
             let pipeline = with(pipeline).batcher(line, |by| by, nothing);
-            let pipeline =
-                pipeline.dead_letters(move |letter| Ok::<_, BoxError>(error.add(letter)));
+            let pipeline = pipeline.dead_letters(move |letter| {
+                error.add(letter);
+                Ok(())
+            });
             let report = pipeline.start(&stages).unwrap().join().unwrap();
             assert_eq!((report.counts.done, report.counts.dead_letters), (20, 1), "{operator}");
             let letter = errors.all().pop().unwrap();
@@ -261,7 +263,7 @@ fn every_other_closure_that_panics_fails_one_message_too() {
                 let by = if keyed { by } else { by.weight(|n| usize::from(seven(n))) };
                 by.key_by(move |n| keyed && seven(n))
             },
-            |_| Ok::<_, BoxError>(()),
+            |_| Ok(()),
         );
         pipeline.start(&stages).unwrap().join().unwrap();
         assert_eq!(queue.failed(), [7]);
@@ -269,8 +271,12 @@ fn every_other_closure_that_panics_fails_one_message_too() {
     // A taker of dead letters that panics has not taken it.
     let queue: MemoryQueue<u64> = (0..20).collect();
     let stages = Stages::new();
-    let pipeline = Pipeline::new(queue.source(), |n: &u64| (*n != 7).then_some(*n).ok_or("seven"));
-    let pipeline = pipeline.dead_letters(|letter| Ok::<_, BoxError>(assert!(letter.event != 7)));
+    let pipeline =
+        Pipeline::new(queue.source(), |n: &u64| (*n != 7).then_some(*n).ok_or("seven".into()));
+    let pipeline = pipeline.dead_letters(|letter| {
+        assert!(letter.event != 7);
+        Ok(())
+    });
     pipeline.start(&stages).unwrap().join().unwrap();
     assert_eq!((queue.failed(), queue.done().len()), (vec![7], 19));
 }
@@ -376,7 +382,7 @@ fn what_fails_is_tried_again_with_growing_waits() {
         let attempts = Counter::default();
         let count = attempts.clone();
         let pipeline = Pipeline::new(queue.source(), move |n: &u64| {
-            if *n == 3 && count.up() < 3 { Err("not yet") } else { Ok(*n) }
+            if *n == 3 && count.up() < 3 { Err("not yet".into()) } else { Ok(*n) }
         })
         .retry(Retry::exponential(SECOND).times(5))
         .start(&stages)
@@ -405,7 +411,7 @@ fn what_is_out_of_attempts_or_not_worth_one_is_settled_as_failed() {
         let stages = Stages::on(executor).unwrap();
         let pipeline = Pipeline::new(queue.source(), move |text: &&'static str| {
             note.add(*text);
-            if *text == "fine" { Ok(()) } else { Err(*text) }
+            if *text == "fine" { Ok(()) } else { Err((*text).into()) }
         })
         .retry(Retry::every(Duration::from_millis(1)).times(2))
         .retry_if(|error| error.to_string() == "again")
@@ -435,7 +441,7 @@ fn order_is_kept_through_retries() {
         let handle = noting::<()>(&batches);
         let pipeline = Pipeline::new(queue.source(), move |n: &u64| {
             if *n == 8 && failed.up() < 2 {
-                return Err("not yet");
+                return Err("not yet".into());
             }
             note.add(*n);
             Ok(*n)
@@ -481,8 +487,11 @@ fn dead_letters_that_are_taken_are_done() {
         let letters = Notes::new();
         let letter = letters.clone();
         let stages = Stages::on(executor).unwrap();
-        let pipeline = Pipeline::new(queue.source(), |text: &&str| text.parse::<u8>())
-            .dead_letters(move |dead| Ok::<_, BoxError>(letter.add((dead.event, dead.error))))
+        let pipeline = Pipeline::new(queue.source(), |text: &&str| Ok(text.parse::<u8>()?))
+            .dead_letters(move |dead| {
+                letter.add((dead.event, dead.error));
+                Ok(())
+            })
             .start(&stages)
             .unwrap();
         let counts = pipeline.join().unwrap().counts;
@@ -513,7 +522,7 @@ fn values_of_a_batch_fail_by_themselves() {
                     let bad = |n: &u64| *n == 4 || (*n == 6 && batch.attempt() == 1);
                     let bad: Vec<usize> = (0..batch.len()).filter(|at| bad(&batch[*at])).collect();
                     bad.into_iter().for_each(|at| batch.fail(at, "bad"));
-                    Ok::<_, BoxError>(())
+                    Ok(())
                 },
             )
             .start(&stages)

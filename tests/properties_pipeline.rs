@@ -141,10 +141,10 @@ fn shape() -> impl Strategy<Value = Shape> {
     })
 }
 
-fn process(message: &Message) -> Result<Message, &'static str> {
+fn process(message: &Message) -> Result<Message, BoxError> {
     match message.fate {
-        Fate::Bad => Err("bad"),
-        Fate::Late(n) if message.tried.fetch_add(1, Ordering::SeqCst) < n => Err("not yet"),
+        Fate::Bad => Err("bad".into()),
+        Fate::Late(n) if message.tried.fetch_add(1, Ordering::SeqCst) < n => Err("not yet".into()),
         Fate::Panics => panic!("panics"),
         _ => Ok(message.clone()),
     }
@@ -196,7 +196,7 @@ fn run(messages: &[(u64, Fate)], bursts: &[usize], shape: &Shape, executor: &Exe
         for at in (0..batch.len()).filter(|at| failing[*at]) {
             batch.fail(at, "bad");
         }
-        Ok::<_, BoxError>(())
+        Ok(())
     };
     // Panics fail whole batches, so they have their own.
     let panics = |_: &mut Batch<Message>| -> Result<(), BoxError> { panic!("panics") };
@@ -236,7 +236,7 @@ fn run(messages: &[(u64, Fate)], bursts: &[usize], shape: &Shape, executor: &Exe
         pipeline = pipeline.rate(&Rate::new(rate, Duration::from_millis(2)));
     }
     if shape.dead_letters {
-        pipeline = pipeline.dead_letters(|_| Ok::<_, BoxError>(()));
+        pipeline = pipeline.dead_letters(|_| Ok(()));
     }
     let stages = Stages::on(executor.clone()).unwrap();
     let pipeline = pipeline.start(&stages).unwrap();

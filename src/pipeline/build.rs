@@ -84,33 +84,31 @@ impl<S: Source, U: Send + 'static> Pipeline<S, U> {
     ///
     /// An error, or a panic, fails this message and no other.
     #[track_caller]
-    pub fn new<E: Into<BoxError>>(
+    pub fn new(
         source: S,
-        process: impl Fn(&S::Item) -> Result<U, E> + Send + Sync + 'static,
+        process: impl Fn(&S::Item) -> Result<U, BoxError> + Send + Sync + 'static,
     ) -> Self {
         Self::at(Site::here("pipeline"), vec![source], process)
     }
 
     /// From several sources, each settled with its own.
     #[track_caller]
-    pub fn from_sources<E: Into<BoxError>>(
+    pub fn from_sources(
         sources: impl IntoIterator<Item = S>,
-        process: impl Fn(&S::Item) -> Result<U, E> + Send + Sync + 'static,
+        process: impl Fn(&S::Item) -> Result<U, BoxError> + Send + Sync + 'static,
     ) -> Self {
         Self::at(Site::here("pipeline"), sources.into_iter().collect(), process)
     }
 
-    fn at<E: Into<BoxError>>(
+    fn at(
         site: Site,
         sources: Vec<S>,
-        process: impl Fn(&S::Item) -> Result<U, E> + Send + Sync + 'static,
+        process: impl Fn(&S::Item) -> Result<U, BoxError> + Send + Sync + 'static,
     ) -> Self {
         let second = Duration::from_secs(1);
         let source_retry = Retry::exponential(second / 10).up_to(5 * second).times(10);
-        let process: Process<S::Item, U> =
-            Box::new(move |event| process(event).map_err(Into::into));
         let mut pipeline = Pipeline {
-            process,
+            process: Box::new(process),
             name: None,
             processors: None,
             max_demand: 10,
@@ -234,12 +232,12 @@ impl<S: Source, U: Send + 'static> Pipeline<S, U> {
     /// Takes messages that have failed for good, as they were pulled. One that was taken is settled as
     /// done, since it is in good hands; where this returns an error or panics, as failed.
     #[track_caller]
-    pub fn dead_letters<E: Into<BoxError>>(
+    pub fn dead_letters(
         mut self,
-        take: impl Fn(DeadLetter<S::Item, FlowError>) -> Result<(), E> + Send + Sync + 'static,
+        take: impl Fn(DeadLetter<S::Item, FlowError>) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Self {
-        let take = Box::new(move |letter| take(letter).map_err(Into::into));
-        self.dead_letters = Some(DeadLetters { take, site: Site::here("dead_letters") });
+        self.dead_letters =
+            Some(DeadLetters { take: Box::new(take), site: Site::here("dead_letters") });
         self
     }
 
@@ -263,13 +261,13 @@ impl<S: Source, U: Send + 'static> Pipeline<S, U> {
     ///
     /// let queue: MemoryQueue<u32> = (1..=40).collect();
     /// let stages = Stages::new();
-    /// let pipeline = Pipeline::new(queue.source(), |n: &u32| Ok::<_, BoxError>(*n))
+    /// let pipeline = Pipeline::new(queue.source(), |n: &u32| Ok(*n))
     ///     .batcher(
     ///         "store",
     ///         |batches| batches.size(10).within(Duration::from_millis(50)).key_by(|n| n % 2),
     ///         |batch| {
     ///             assert!(batch.len() <= 10 && batch.iter().all(|n| n % 2 == *batch.key()));
-    ///             Ok::<_, BoxError>(())
+    ///             Ok(())
     ///         },
     ///     )
     ///     .start(&stages)?;
@@ -277,15 +275,14 @@ impl<S: Source, U: Send + 'static> Pipeline<S, U> {
     /// # Ok::<(), flow::FlowError>(())
     /// ```
     #[track_caller]
-    pub fn batcher<K, E>(
+    pub fn batcher<K>(
         mut self,
         name: impl Into<Arc<str>>,
         options: impl FnOnce(Batcher<U>) -> Batcher<U, K>,
-        handle: impl Fn(&mut Batch<U, K>) -> Result<(), E> + Send + Sync + 'static,
+        handle: impl Fn(&mut Batch<U, K>) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Self
     where
         K: Hash + Eq + Clone + Send + 'static,
-        E: Into<BoxError>,
     {
         let (site, name) = (Site::here("batcher"), name.into());
         let options = options(Batcher::new());
@@ -298,10 +295,14 @@ impl<S: Source, U: Send + 'static> Pipeline<S, U> {
         let number = self.names.len();
         self.names.push(Arc::clone(&name));
         self.batchers.push(Box::new(move |wiring| {
-            let handle = Box::new(move |batch: &mut Batch<U, K>| handle(batch).map_err(Into::into));
             let (collecting, handlers, policy) =
                 Collecting::new(&name, options, wiring.ordered, site);
-            let handling = Arc::new(Handling { handle, policy, ordered: wiring.ordered, site });
+            let handling = Arc::new(Handling {
+                handle: Box::new(handle),
+                policy,
+                ordered: wiring.ordered,
+                site,
+            });
             let collector = Collector::new(collecting, &wiring.ledger);
             let mut collector = wiring.launch(collector, &format!("batcher {name}"), site);
             if wiring.ordered {

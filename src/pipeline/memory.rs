@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// queue.extend(["7", "x"]);
 /// queue.close();
 /// let stages = Stages::new();
-/// let parse = |text: &&str| text.parse::<u8>();
+/// let parse = |text: &&str| Ok(text.parse::<u8>()?);
 /// let report = Pipeline::new(queue.source(), parse).start(&stages)?.join()?;
 /// assert_eq!((queue.done(), queue.failed()), (vec!["7"], vec!["x"]));
 /// assert_eq!(report.counts.pulled, 3);

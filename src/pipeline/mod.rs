@@ -8,18 +8,18 @@
 //!
 //! ```
 //! use flow::pipeline::{MemoryQueue, Pipeline};
-//! use flow::{BoxError, Retry, stage::Stages};
+//! use flow::{Retry, stage::Stages};
 //! use std::time::Duration;
 //!
 //! let queue: MemoryQueue<String> = ["1", "2", "three", "4"].map(String::from).into_iter().collect();
 //! let stages = Stages::new();
-//! let pipeline = Pipeline::new(queue.source(), |text: &String| text.parse::<u32>())
+//! let pipeline = Pipeline::new(queue.source(), |text: &String| Ok(text.parse::<u32>()?))
 //!     .processors(4)
-//!     .dead_letters(|letter| Ok::<_, BoxError>(println!("{}: {}", letter.event, letter.error)))
+//!     .dead_letters(|letter| Ok(println!("{}: {}", letter.event, letter.error)))
 //!     .batcher(
 //!         "store",
 //!         |batches| batches.size(100).retry(Retry::exponential(Duration::from_millis(10))),
-//!         |batch| Ok::<_, BoxError>(println!("{} numbers: {:?}", batch.len(), &batch[..])),
+//!         |batch| Ok(println!("{} numbers: {:?}", batch.len(), &batch[..])),
 //!     )
 //!     .start(&stages)?;
 //! let report = pipeline.join()?;

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// let rate = Rate::new(2, Duration::from_secs(1));
 /// let queue: MemoryQueue<u32> = (1..=5).collect();
 /// let stages = Stages::on(Executor::simulation(1))?;
-/// let process = |n: &u32| Ok::<_, BoxError>(*n);
+/// let process = |n: &u32| Ok(*n);
 /// let pipeline = Pipeline::new(queue.source(), process).rate(&rate).start(&stages)?;
 /// stages.settle();
 /// assert_eq!(pipeline.counts().done, 2);

@@ -44,7 +44,7 @@ use std::time::Duration;
 /// }
 ///
 /// let stages = Stages::new();
-/// let pipeline = Pipeline::new(Log(0), |square: &u64| Ok::<_, BoxError>(*square)).start(&stages)?;
+/// let pipeline = Pipeline::new(Log(0), |square: &u64| Ok(*square)).start(&stages)?;
 /// assert_eq!(pipeline.join()?.counts.done, 100);
 /// # Ok::<(), flow::FlowError>(())
 /// ```
