@@ -1,19 +1,18 @@
-//! Building a pipeline: its options, and how its stages are started and wired.
+//! Building a pipeline: its options.
 
 use super::attempts::Policy;
 use super::batch::Batch;
-use super::batcher::{Batcher, Collecting, Collector};
-use super::handle::{Handler, Handling};
-use super::ledger::{DeadLetters, Ledger};
-use super::message::{Head, Valued};
-use super::process::{Process, Processing, Processor, Route};
-use super::pull::{PartitionBy, Puller, Pulling};
+use super::batcher::Batcher;
+use super::ledger::DeadLetters;
+use super::process::{Process, Route};
+use super::pull::PartitionBy;
 use super::rate::Rate;
-use super::running::{Part, PipelineRef};
+use super::running::PipelineRef;
 use super::source::Source;
+use super::wiring::{Begin, Wiring};
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
 use crate::ops::{DeadLetter, Retry};
-use crate::stage::{Launch, Overflow, Partition, Role, StageRef, Stages, Subscribe};
+use crate::stage::Stages;
 use crate::state::RoutingHash;
 use std::fmt;
 use std::hash::Hash;
@@ -24,59 +23,24 @@ use std::time::Duration;
 /// the source: see the [module](self).
 #[must_use = "a pipeline does nothing before `start`"]
 pub struct Pipeline<S: Source, U> {
-    sources: Vec<S>,
-    process: Process<S::Item, U>,
-    name: Option<Arc<str>>,
-    processors: Option<usize>,
-    max_demand: usize,
-    in_flight: usize,
-    in_flight_bytes: usize,
-    partition: Option<PartitionBy<S::Item>>,
-    rate: Option<Rate>,
-    policy: Policy,
-    source_retry: Retry,
-    dead_letters: Option<DeadLetters<S>>,
-    route: Option<Route<U>>,
-    batchers: Vec<Begin<S, U>>,
-    names: Vec<Arc<str>>,
-    refused: Option<FlowError>,
-    site: Site,
+    pub(super) sources: Vec<S>,
+    pub(super) process: Process<S::Item, U>,
+    pub(super) name: Option<Arc<str>>,
+    pub(super) processors: Option<usize>,
+    pub(super) max_demand: usize,
+    pub(super) in_flight: usize,
+    pub(super) in_flight_bytes: usize,
+    pub(super) partition: Option<PartitionBy<S::Item>>,
+    pub(super) rate: Option<Rate>,
+    pub(super) policy: Policy,
+    pub(super) source_retry: Retry,
+    pub(super) dead_letters: Option<DeadLetters<S>>,
+    pub(super) route: Option<Route<U>>,
+    pub(super) batchers: Vec<Begin<S, U>>,
+    pub(super) names: Vec<Arc<str>>,
+    pub(super) refused: Option<FlowError>,
+    pub(super) site: Site,
 }
-
-/// Starts a batcher and its handlers.
-type Begin<S, U> = Box<dyn FnOnce(&Wiring<'_, S, U>) -> Vec<Box<dyn Part>> + Send>;
-
-/// What a batcher is started with.
-struct Wiring<'a, S: Source, U> {
-    stages: &'a Stages,
-    name: Option<Arc<str>>,
-    ledger: Arc<Ledger<S>>,
-    processors: Vec<StageRef<Processor<S, U, false>, Head<S>, Valued<S, U>>>,
-    ordered: bool,
-}
-
-impl<S: Source, U> Wiring<'_, S, U> {
-    fn launch<R: Role>(&self, role: R, name: &str, site: Site) -> Launch<R> {
-        launch(self.stages, self.name.as_deref(), role, name, site)
-    }
-}
-
-fn launch<R: Role>(
-    stages: &Stages,
-    pipeline: Option<&str>,
-    role: R,
-    name: &str,
-    site: Site,
-) -> Launch<R> {
-    let launch = Launch::new(stages.shared(), role, site);
-    match pipeline {
-        Some(pipeline) => launch.named(format!("{pipeline}: {name}")),
-        None => launch.named(name),
-    }
-}
-
-/// How many values may be under way from a processor to a batcher.
-const TO_BATCHER: usize = 100;
 
 impl<S: Source, U: Send + 'static> Pipeline<S, U> {
     /// From one source, with what is done with every message. The closure is lent the message, so that
@@ -209,7 +173,8 @@ impl<S: Source, U: Send + 'static> Pipeline<S, U> {
         self
     }
 
-    /// A message that fails is tried again. Without it, one attempt is made. A panic is final.
+    /// A message that fails is tried again. Without it, one attempt is made. A panic is final. What waits
+    /// is bounded by [`in_flight`](Pipeline::in_flight), not by the [window](Retry::window).
     pub fn retry(mut self, retry: Retry) -> Self {
         self.policy.retry = Some(retry);
         self
@@ -294,37 +259,10 @@ impl<S: Source, U: Send + 'static> Pipeline<S, U> {
         }
         let number = self.names.len();
         self.names.push(Arc::clone(&name));
-        self.batchers.push(Box::new(move |wiring| {
-            let (collecting, handlers, policy) =
-                Collecting::new(&name, options, wiring.ordered, site);
-            let handling = Arc::new(Handling {
-                handle: Box::new(handle),
-                policy,
-                ordered: wiring.ordered,
-                site,
-            });
-            let collector = Collector::new(collecting, &wiring.ledger);
-            let mut collector = wiring.launch(collector, &format!("batcher {name}"), site);
-            if wiring.ordered {
-                let by_handler = |held: &super::batch::Held<S, U, K>| Some(held.batch.handler);
-                collector = collector.partition(handlers, by_handler);
-            }
-            for processor in &wiring.processors {
-                let to = Subscribe::to(processor).max_demand(TO_BATCHER).partition(number);
-                collector = collector.subscribe(to);
-            }
-            let collector = collector.start();
-            let mut parts: Vec<Box<dyn Part>> = vec![Box::new(collector.clone())];
-            for handler in 0..handlers {
-                let to = Subscribe::to(&collector).max_demand(1).min_demand(0);
-                let to = if wiring.ordered { to.partition(handler) } else { to };
-                let named = format!("{name} handler {handler}");
-                let role = Handler::new(&handling, &wiring.ledger);
-                let stage = wiring.launch(role, &named, site).subscribe(to).start();
-                parts.push(Box::new(stage));
-            }
-            parts
-        }));
+        let begin = move |wiring: &Wiring<'_, S, U>| {
+            wiring.begin(number, &name, options, Box::new(handle), site)
+        };
+        self.batchers.push(Box::new(begin));
         self
     }
 
@@ -340,69 +278,7 @@ impl<S: Source, U: Send + 'static> Pipeline<S, U> {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        let ordered = self.partition.is_some();
-        let ledger = Arc::new(Ledger::new(self.sources.len(), self.dead_letters));
-        let pulling = Arc::new(Pulling {
-            in_flight: self.in_flight,
-            in_flight_bytes: self.in_flight_bytes,
-            rate: self.rate,
-            partition: self.partition,
-            retry: self.source_retry,
-            site,
-        });
-        let processing = Arc::new(Processing {
-            process: self.process,
-            policy: self.policy,
-            route: self.route,
-            batchers: self.names,
-            ordered,
-            site,
-        });
-        let n = self.processors.unwrap_or(2 * stages.shared().core().partitions);
-        let (name, max) = (self.name.as_deref(), self.max_demand);
-        let mut sources = Vec::new();
-        for (number, source) in self.sources.into_iter().enumerate() {
-            let role = Puller::new(source, number, &pulling, &ledger);
-            let mut source = launch(stages, name, role, &format!("source {number}"), site);
-            // What comes back from stages that are stopped must not keep it from settling.
-            source = source.buffer(usize::MAX, Overflow::Block);
-            if ordered {
-                let by_key = move |head: &Head<S>| Some((head.key % n as u64) as usize);
-                source = source.dispatcher(Partition::new(n, by_key).ahead(max));
-            }
-            sources.push(source.start());
-        }
-        let from = |number| {
-            sources.iter().map(move |source| {
-                let to = Subscribe::to(source).max_demand(max);
-                if ordered { to.partition(number) } else { to }
-            })
-        };
-        let named = |number| format!("processor {number}");
-        let mut parts: Vec<Box<dyn Part>> = Vec::new();
-        if self.batchers.is_empty() {
-            for number in 0..n {
-                let role = Processor::<S, U, true>::new(&processing, &ledger);
-                let mut stage = launch(stages, name, role, &named(number), site);
-                stage = from(number).fold(stage, Launch::subscribe);
-                parts.push(Box::new(stage.start()));
-            }
-        } else {
-            let batchers = self.batchers.len();
-            let mut processors = Vec::new();
-            for number in 0..n {
-                let role = Processor::<S, U, false>::new(&processing, &ledger);
-                let mut stage = launch(stages, name, role, &named(number), site);
-                stage = stage.partition(batchers, |valued: &Valued<S, U>| Some(valued.batcher));
-                stage = from(number).fold(stage, Launch::subscribe);
-                processors.push(stage.start());
-            }
-            parts.extend(processors.iter().map(|stage| Box::new(stage.clone()) as Box<dyn Part>));
-            let ledger = Arc::clone(&ledger);
-            let wiring = Wiring { stages, name: self.name.clone(), ledger, processors, ordered };
-            parts.extend(self.batchers.into_iter().flat_map(|begin| begin(&wiring)));
-        }
-        Ok(PipelineRef::new(sources, parts, ledger, stages.shared()))
+        Ok(self.wire(stages))
     }
 }
 

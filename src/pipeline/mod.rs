@@ -74,6 +74,7 @@ mod pull;
 mod rate;
 mod running;
 mod source;
+mod wiring;
 
 pub use batch::{Batch, Closed};
 pub use batcher::Batcher;
