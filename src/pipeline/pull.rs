@@ -272,6 +272,7 @@ impl<S: Source> Role for Puller<S> {
     type Stage = Self;
     type In = Infallible;
     type Out = Head<S>;
+    const ANSWERS_DEMAND: bool = true;
     const TENDS: bool = true;
     const BLOCKS: bool = S::BLOCKS;
     const FAILS: ErrorKind = ErrorKind::Source;

@@ -133,7 +133,8 @@ impl<R: Role> Actor<R> {
             }
             if !more {
                 let holds = !self.line.is_empty() || self.output.buffered() > 0;
-                let waits = !R::EMITS || R::PRODUCES || !holds || self.mailbox.waits_for_demand();
+                let answers = R::ANSWERS_DEMAND || !R::EMITS;
+                let waits = answers || !holds || self.mailbox.waits_for_demand();
                 return Ok(if waits { Step::Wait } else { Step::Again });
             }
             cx.lap();

@@ -226,7 +226,7 @@ impl<R: Role> Mailbox<R> {
     /// Swaps what has arrived for an empty buffer. What is asked for from now on does not wake the
     /// stage, unless it produces by itself or says that it [waits for it](Self::waits_for_demand).
     pub(crate) fn take(&self, taken: &mut Vec<Mail<R>>) {
-        self.post.take(taken, !R::PRODUCES);
+        self.post.take(taken, !R::ANSWERS_DEMAND);
     }
 
     /// The stage holds what nobody has asked for. False: something has arrived meanwhile.

@@ -26,6 +26,8 @@ pub trait Role: Send + 'static {
     const EMITS: bool = true;
     /// Whether asking it may block.
     const BLOCKS: bool = false;
+    /// Whether demand alone gives it something to do.
+    const ANSWERS_DEMAND: bool = Self::PRODUCES;
     /// Whether it does something of its own accord.
     const TENDS: bool = false;
     /// What a failure of its is called.
