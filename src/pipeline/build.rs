@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Messages from a [`Source`], processed one by one, collected into batches, handled, and settled with
-/// the source: see the [module](self).
+/// the source: see the [module](crate::pipeline).
 #[must_use = "a pipeline does nothing before `start`"]
 pub struct Pipeline<S: Source, U> {
     pub(super) sources: Vec<S>,
