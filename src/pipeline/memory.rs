@@ -119,8 +119,7 @@ impl<T> MemoryQueue<T> {
             change(&mut inner);
             std::mem::take(&mut inner.waiting)
         };
-        // A notifier rings when it is dropped; not within the lock, though.
-        drop(waiting);
+        waiting.values().for_each(Notifier::notify);
     }
 
     /// How many messages are delivered and not settled.
@@ -190,7 +189,7 @@ impl<T: Clone + Send + 'static> Source for MemorySource<T> {
                 None if inner.closed && inner.outstanding.is_empty() => return Ok(Pulled::Done),
                 None if inner.closed && inner.deliveries == 1 => return Ok(Pulled::Done),
                 None => {
-                    inner.waiting.entry(self.number).or_insert_with(|| pull.notifier());
+                    inner.waiting.insert(self.number, pull.notifier());
                     return Ok(Pulled::Wait);
                 }
             };

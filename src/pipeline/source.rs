@@ -149,8 +149,8 @@ impl<S: Source> Pull<'_, S> {
         self.pulled.push(Head { event: item, receipt, source, bytes, key: 0, attempts: 0 });
     }
 
-    /// A means to say from anywhere that there is something again, after [`Pulled::Wait`]. Keep it:
-    /// dropping it says so, too.
+    /// A means to say from anywhere that there is something again, after [`Pulled::Wait`]. One that
+    /// was taken in the last call and is dropped says so, too.
     pub fn notifier(&self) -> Notifier {
         Notifier::new(self.task, self.rung)
     }
