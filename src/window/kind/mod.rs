@@ -41,12 +41,14 @@ impl Window {
 
     /// Windows of one size, one after the other: `[0, size)`, `[size, 2 size)`, and so on, also below
     /// zero.
+    #[doc(alias = "tumbling")]
     pub fn fixed(size: Duration) -> Fixed {
         Fixed { size: ticks(size), offset: 0 }
     }
 
     /// Windows of one size that begin at every multiple of `every`. If `every` is shorter they
     /// overlap and an event is in several; if it is longer there are events that are in none.
+    #[doc(alias = "hopping")]
     pub fn sliding(size: Duration, every: Duration) -> Sliding {
         Sliding { size: ticks(size), every: ticks(every), offset: 0 }
     }
