@@ -1,6 +1,5 @@
 //! Events that are folded in parts before they come give what they give one by one.
 
-use super::model::Says;
 use super::runs::{Ids, Numbers, Shown, drive, fixed, hash_of, sliding, stream};
 use super::*;
 use crate::time::Timestamp;

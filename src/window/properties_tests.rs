@@ -2,11 +2,12 @@
 //! operator that is a transcript of the rules, and with what follows from the list of events alone.
 
 use super::cases_tests::cases::said::millis;
-use super::model::{Fires, Kind, Model, Modes, Says, Setting, Triggers};
+use super::model::{Kind, Model, Modes, Says, Setting, Triggers};
 use super::runs::*;
 use super::*;
 use crate::time::{Floored, Timestamp};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 fn config() -> ProptestConfig {
     ProptestConfig::with_cases(4_000)

@@ -123,10 +123,6 @@ pub(super) fn drive(mut machine: impl Take<u8, Ids, u32, u32>, says: &[Says]) ->
     (came, machine.counters())
 }
 
-pub(super) fn millis(ticks: i64) -> Duration {
-    Duration::from_millis(ticks as u64)
-}
-
 pub(super) fn fixed(size: i64, offset: i64) -> Fixed {
     Window::fixed(millis(size)).offset(millis(offset))
 }
