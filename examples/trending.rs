@@ -30,10 +30,10 @@ fn main() -> Result<(), FlowError> {
         .key_by(|(_, tag)| *tag)
         .window(Window::sliding(60 * SECOND, 10 * SECOND))
         .count()
-        // A pane has the last time of its window: those that end together meet again.
+        // The tags of one window meet again.
         .key_by(|_| ())
-        .window(Window::fixed(10 * SECOND))
-        .aggregate(|a| a.top_k(5, |pane| (pane.value, pane.key)))
+        .window(Window::of_panes())
+        .top_k(5, |pane| (pane.value, pane.key))
         .stages(1)
         .with_iter(|charts| charts.try_for_each(|chart| show(&chart, live).map_err(drop)))?
         // Whoever read the charts has gone.

@@ -1,98 +1,22 @@
 //! Every block of the `.cases` files through the public API: built, compiled into stages and run, with
 //! several batch sizes, on one worker and on several, and in the simulation.
 //!
-//! `FLOW_CASES=path[:path…] cargo test --test window_cases -- --nocapture` runs further files and prints
-//! a line for each case.
+//! `FLOW_CASES=path[:path…] cargo test --test window_cases` runs further files of the same format, and
+//! says of every case `ID ok`, or `ID` with what is wrong below it.
 
 #[path = "cases/mod.rs"]
 mod cases;
 
-use cases::{Case, Fires, Row, Token};
+use cases::said::{Any, any, millis, row};
+use cases::{Case, Row, Token};
 use flow::testing::Script;
 use flow::windows::{AfterDelay, Condition, Every, OnEvent, Periodic};
 use flow::{ErrorKind, Executor, Flow, Pane, PaneView, Span, Timestamp, Timing, Trigger, Window};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 type Event = (String, i64, String);
-
-/// A condition that is known at run time only.
-#[derive(Clone)]
-enum Any {
-    Each,
-    Every(Every),
-    AfterDelay(AfterDelay),
-    Periodic(Periodic),
-    Or(Box<(Any, Any)>),
-}
-
-#[derive(Default)]
-struct AnyState {
-    due: Option<Timestamp>,
-    parts: Option<Box<(AnyState, AnyState)>>,
-}
-
-impl Condition for Any {
-    type State = AnyState;
-    const CLOCKED: bool = true;
-
-    fn due(&self, state: &AnyState) -> Option<(Timestamp, &'static str)> {
-        match self {
-            Any::Each | Any::Every(_) => None,
-            Any::AfterDelay(part) => Condition::due(part, &state.due),
-            Any::Periodic(part) => Condition::due(part, &state.due),
-            Any::Or(parts) => {
-                let state = state.parts.as_ref()?;
-                let due = [Condition::due(&parts.0, &state.0), Condition::due(&parts.1, &state.1)];
-                due.into_iter().flatten().min()
-            }
-        }
-    }
-
-    fn reset(&self, state: &mut AnyState) {
-        *state = AnyState::default();
-    }
-
-    fn merge(&self, into: &mut AnyState, from: AnyState) {
-        into.due = into.due.into_iter().chain(from.due).min();
-        if let (Any::Or(parts), Some(from)) = (self, from.parts) {
-            let into = into.parts.get_or_insert_default();
-            Condition::merge(&parts.0, &mut into.0, from.0);
-            Condition::merge(&parts.1, &mut into.1, from.1);
-        }
-    }
-}
-
-impl OnEvent<Event> for Any {
-    fn event(&self, state: &mut AnyState, event: &Event, view: &PaneView) -> Option<&'static str> {
-        match self {
-            Any::Each => Some("each"),
-            Any::Every(part) => OnEvent::event(part, &mut (), event, view),
-            Any::AfterDelay(part) => OnEvent::event(part, &mut state.due, event, view),
-            Any::Periodic(part) => OnEvent::event(part, &mut state.due, event, view),
-            Any::Or(parts) => {
-                let state = state.parts.get_or_insert_default();
-                let one = OnEvent::event(&parts.0, &mut state.0, event, view);
-                let other = OnEvent::event(&parts.1, &mut state.1, event, view);
-                one.or(other)
-            }
-        }
-    }
-}
-
-fn millis(ticks: i64) -> Duration {
-    Duration::from_millis(ticks as u64)
-}
-
-fn any(fires: &Fires) -> Any {
-    match fires {
-        Fires::Every(n) => Any::Every(Trigger::every(*n as u32)),
-        Fires::AfterDelay(ticks) => Any::AfterDelay(Trigger::after_delay(millis(*ticks))),
-        Fires::Periodic(ticks) => Any::Periodic(Trigger::periodic(millis(*ticks))),
-        Fires::Or(one, other) => Any::Or(Box::new((any(one), any(other)))),
-    }
-}
 
 /// Who runs a case, and how.
 #[derive(Clone, Debug)]
@@ -138,25 +62,6 @@ fn script(case: &Case) -> Script<Event> {
         };
     }
     script.unfinished()
-}
-
-fn row(pane: Pane<String, String>) -> Row {
-    let bounds = |span: Span| (span.start().0, span.end().0);
-    let timing = match pane.timing {
-        _ if pane.retraction => 'R',
-        Timing::Early => 'E',
-        Timing::OnTime => 'O',
-        Timing::Late => 'L',
-    };
-    Row {
-        window: (pane.window != Span::ALL).then(|| bounds(pane.window)),
-        key: pane.key,
-        timing,
-        index: pane.index,
-        last: pane.last,
-        value: pane.value,
-        replaces: Some(pane.replaces.into_iter().map(bounds).collect()),
-    }
 }
 
 macro_rules! with_kind {
@@ -205,10 +110,9 @@ macro_rules! with_panes {
             cases::Panes::Retracting => $fold!($case, $setup, windows.retracting(), rows, late),
         };
         match ran {
-            Ok(()) => {}
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Stopped, "{error}"),
+            Err(error) if error.kind() != ErrorKind::Stopped => Err(error.to_string()),
+            Ok(()) | Err(_) => Ok(std::mem::take(&mut *got.lock().unwrap())),
         }
-        std::mem::take(&mut *got.lock().unwrap())
     }};
 }
 
@@ -287,16 +191,34 @@ impl flow::Aggregator<Event> for Values {
     }
 }
 
-fn run(case: &Case, setup: &Setup) -> Got {
+/// How the events of a window are folded, where both ways give the same.
+#[derive(Clone, Copy, Debug)]
+enum Folds {
+    /// One by one.
+    Events,
+    /// In parts, before and behind the exchange.
+    Parts,
+}
+
+macro_rules! in_either_way {
+    ($case:ident, $setup:ident, $folds:ident, $kind:expr) => {
+        match $folds {
+            Folds::Events => with_kind!($case, $setup, $kind, plain),
+            Folds::Parts => with_kind!($case, $setup, $kind, merging),
+        }
+    };
+}
+
+fn run(case: &Case, setup: &Setup, folds: Folds) -> Result<Got, String> {
     match case.window {
-        cases::Window::Global => with_kind!(case, setup, Window::global(), plain),
+        cases::Window::Global => in_either_way!(case, setup, folds, Window::global()),
         cases::Window::Fixed { size, offset } => {
             let kind = Window::fixed(millis(size)).offset(millis(offset));
-            with_kind!(case, setup, kind, plain)
+            in_either_way!(case, setup, folds, kind)
         }
         cases::Window::Sliding { size, every, offset } => {
             let kind = Window::sliding(millis(size), millis(every)).offset(millis(offset));
-            with_kind!(case, setup, kind, merging)
+            in_either_way!(case, setup, folds, kind)
         }
         cases::Window::Session { gap } => {
             with_kind!(case, setup, Window::session(millis(gap)), merging)
@@ -312,55 +234,114 @@ fn run(case: &Case, setup: &Setup) -> Got {
 }
 
 /// Runs a case in all setups. Between partitions there is no order: then each key is looked at alone.
-fn check(case: &Case) {
+fn check(case: &Case) -> Result<(), String> {
     for setup in setups(case) {
-        let Got { mut rows, mut late } = run(case, &setup);
-        let mut case = case.clone();
-        if setup.partitions > 1 {
-            rows.sort_by(|a, b| a.key.cmp(&b.key));
-            case.out.sort_by(|a, b| a.key.cmp(&b.key));
-            late.sort();
-            case.late.iter_mut().for_each(|late| late.sort());
-        }
-        let checked = catch_unwind(AssertUnwindSafe(|| case.check(&rows, &late)));
-        if let Err(wrong) = checked {
-            eprintln!("with {setup:?}");
-            std::panic::resume_unwind(wrong);
+        for folds in [Folds::Events, Folds::Parts] {
+            let ran = run(case, &setup, folds);
+            let checked = ran.and_then(|Got { mut rows, mut late }| {
+                let mut case = case.clone();
+                if setup.partitions > 1 {
+                    rows.sort_by(|a, b| a.key.cmp(&b.key));
+                    case.out.sort_by(|a, b| a.key.cmp(&b.key));
+                    late.sort();
+                    case.late.iter_mut().for_each(|late| late.sort());
+                }
+                case.difference(&rows, &late).map_or(Ok(()), Err)
+            });
+            checked.map_err(|wrong| format!("{wrong}\nwith {setup:?}, {folds:?}"))?;
         }
     }
+    Ok(())
 }
 
-fn check_file(text: &str, say: bool) {
-    let mut failed = Vec::new();
-    for case in cases::parse(text) {
-        let checked = catch_unwind(AssertUnwindSafe(|| check(&case)));
-        match checked {
-            Ok(()) if say => println!("{} ok", case.id),
-            Ok(()) => {}
-            Err(_) => {
-                println!("{}", case.id);
-                failed.push(case.id);
-            }
-        }
-    }
-    assert!(failed.is_empty(), "failed: {}", failed.join(" "));
+/// What is to be said of each case of a text, and the names of those that are wrong.
+fn check_text(text: &str) -> impl Iterator<Item = (String, Result<(), String>)> {
+    let check = |(id, case): (String, Result<Case, String>)| (id, case.and_then(|c| check(&c)));
+    cases::blocks(text).into_iter().map(check)
+}
+
+fn all_are_right(text: &str) {
+    let wrong =
+        check_text(text).filter_map(|(id, checked)| Some(format!("{id}: {}", checked.err()?)));
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn worked_cases() {
-    check_file(include_str!("cases/windows.cases"), false);
+    all_are_right(include_str!("cases/windows.cases"));
 }
 
 #[test]
 fn further_cases() {
-    check_file(include_str!("cases/further.cases"), false);
+    all_are_right(include_str!("cases/further.cases"));
+}
+
+/// Says a line, also where the output of tests that succeed is not shown.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("standard output takes a line");
 }
 
 #[test]
 fn cases_of_the_environment() {
     let Ok(paths) = std::env::var("FLOW_CASES") else { return };
+    let mut failed = Vec::new();
+    // The harness may have begun a line.
+    say("");
     for path in paths.split(':').filter(|path| !path.is_empty()) {
-        let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        check_file(&text, true);
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                say(&format!("{path}: {error}"));
+                failed.push(path.to_owned());
+                continue;
+            }
+        };
+        for (id, checked) in check_text(&text) {
+            match checked {
+                Ok(()) => say(&format!("{id} ok")),
+                Err(wrong) => {
+                    say(&format!("{id}\n  {}", wrong.replace('\n', "\n  ")));
+                    failed.push(id);
+                }
+            }
+        }
+    }
+    assert!(failed.is_empty(), "wrong are {}", failed.join(" "));
+}
+
+#[test]
+fn a_block_that_is_no_case_says_why_and_stops_no_other() {
+    let good = "\n  config   fixed(10); at_watermark; acc; L=0; sum\n  in @1 EOI\n";
+    let text = format!(
+        "case A1 a wrong sum{good}  out [0,10)=2 O0*
+        case A2 right{good}  out [0,10)=1 O0*
+        case A3 no pane{good}  out [0,10)=1 X0
+        case A4 no config\n  in @1
+        case A5 no window\n  config fixed(; at_watermark; acc; L=0; sum
+        case A6 no trigger\n  config global; at_watermarks; acc; L=0; sum
+        case A7 no token{good}  in Q5
+        case A8 an unknown line{good}  output [0,10)=1 O0*
+        case A9 no sum\n  config global; at_watermark; acc; L=0; sum\n  in @1=a EOI
+        case A10 late{good}  out [0,10)=1 O0*\n  late @3"
+    );
+    let said: Vec<_> = check_text(&text).collect();
+    let wanted = [
+        ("A1", "panes expected:\n  - [0,10)=2 O0*\nthat came:\n  + [0,10)=1 O0*\nwith Setup"),
+        ("A2", "ok"),
+        ("A3", "`[0,10)=1 X0` is not a pane"),
+        ("A4", "there is not one line `config`"),
+        ("A5", "there is no window `fixed(`"),
+        ("A6", "there is no trigger `at_watermarks`"),
+        ("A7", "`Q5` is not a token"),
+        ("A8", "a line begins with `output`"),
+        ("A9", "what is added is a number"),
+        ("A10", "late events expected:\n  - @3\nthat came:\nwith Setup"),
+    ];
+    assert_eq!(said.len(), wanted.len());
+    for ((id, checked), (name, what)) in said.into_iter().zip(wanted) {
+        let told = checked.err().unwrap_or_else(|| "ok".to_owned());
+        assert!(id == name && told.contains(what), "{id}: {told}");
     }
 }

@@ -1,13 +1,13 @@
 //! The worked cases, driven through the machines directly.
 
 #[path = "../../tests/cases/mod.rs"]
-mod cases;
+pub(super) mod cases;
 
 use super::*;
 use crate::state::RoutingHash;
 use crate::time::Timestamp;
-use cases::{Case, Fires, Row, Token};
-use std::time::Duration;
+use cases::said::{Any, any, millis, row};
+use cases::{Case, Token};
 
 /// Keeps the values of a window as they came.
 #[derive(Clone, Copy)]
@@ -39,82 +39,6 @@ impl Fold<String> for Values {
 impl Merge for Values {
     fn merge(&self, into: &mut Vec<String>, mut from: Vec<String>) {
         into.append(&mut from);
-    }
-}
-
-/// A condition that is known at run time only.
-pub(super) enum Any {
-    Each,
-    Every(Every),
-    AfterDelay(AfterDelay),
-    Periodic(Periodic),
-    Or(Box<(Any, Any)>),
-}
-
-#[derive(Default)]
-pub(super) struct AnyState {
-    due: Option<Timestamp>,
-    parts: Option<Box<(AnyState, AnyState)>>,
-}
-
-impl Condition for Any {
-    type State = AnyState;
-    const CLOCKED: bool = true;
-
-    fn due(&self, state: &AnyState) -> Option<(Timestamp, &'static str)> {
-        match self {
-            Any::Each | Any::Every(_) => None,
-            Any::AfterDelay(part) => Condition::due(part, &state.due),
-            Any::Periodic(part) => Condition::due(part, &state.due),
-            Any::Or(parts) => {
-                let state = state.parts.as_ref()?;
-                let due = [Condition::due(&parts.0, &state.0), Condition::due(&parts.1, &state.1)];
-                due.into_iter().flatten().min()
-            }
-        }
-    }
-
-    fn reset(&self, state: &mut AnyState) {
-        *state = AnyState::default();
-    }
-
-    fn merge(&self, into: &mut AnyState, from: AnyState) {
-        into.due = into.due.into_iter().chain(from.due).min();
-        if let (Any::Or(parts), Some(from)) = (self, from.parts) {
-            let into = into.parts.get_or_insert_default();
-            Condition::merge(&parts.0, &mut into.0, from.0);
-            Condition::merge(&parts.1, &mut into.1, from.1);
-        }
-    }
-}
-
-impl<E> OnEvent<E> for Any {
-    fn event(&self, state: &mut AnyState, event: &E, view: &PaneView) -> Option<&'static str> {
-        match self {
-            Any::Each => Some("each"),
-            Any::Every(part) => OnEvent::event(part, &mut (), event, view),
-            Any::AfterDelay(part) => OnEvent::event(part, &mut state.due, event, view),
-            Any::Periodic(part) => OnEvent::event(part, &mut state.due, event, view),
-            Any::Or(parts) => {
-                let state = state.parts.get_or_insert_default();
-                let one = OnEvent::event(&parts.0, &mut state.0, event, view);
-                let other = OnEvent::event(&parts.1, &mut state.1, event, view);
-                one.or(other)
-            }
-        }
-    }
-}
-
-fn millis(ticks: i64) -> Duration {
-    Duration::from_millis(ticks as u64)
-}
-
-fn any(fires: &Fires) -> Any {
-    match fires {
-        Fires::Every(n) => Any::Every(Trigger::every(*n as u32)),
-        Fires::AfterDelay(ticks) => Any::AfterDelay(Trigger::after_delay(millis(*ticks))),
-        Fires::Periodic(ticks) => Any::Periodic(Trigger::periodic(millis(*ticks))),
-        Fires::Or(one, other) => Any::Or(Box::new((any(one), any(other)))),
     }
 }
 
@@ -214,25 +138,6 @@ fn chosen(case: &Case) -> AnyWindow {
     }
 }
 
-pub(super) fn row(pane: Pane<String, String>) -> Row {
-    let bounds = |span: Span| (span.start().0, span.end().0);
-    let timing = match pane.timing {
-        _ if pane.retraction => 'R',
-        Timing::Early => 'E',
-        Timing::OnTime => 'O',
-        Timing::Late => 'L',
-    };
-    Row {
-        window: (pane.window != Span::ALL).then(|| bounds(pane.window)),
-        key: pane.key,
-        timing,
-        index: pane.index,
-        last: pane.last,
-        value: pane.value,
-        replaces: Some(pane.replaces.into_iter().map(bounds).collect()),
-    }
-}
-
 fn drive(case: &Case, mut machine: impl Take<String, String, String, String>) {
     let hash = RoutingHash::default();
     let (mut rows, mut late) = (Vec::new(), Vec::new());
@@ -290,7 +195,7 @@ fn further_cases() {
 }
 
 #[test]
-#[should_panic(expected = "case ED3: these panes came")]
+#[should_panic(expected = "case ED3: panes expected")]
 fn a_wrong_pane_is_seen() {
     let text = include_str!("../../tests/cases/windows.cases").replace("[0,9,9]", "[0,9]");
     cases::parse(&text).iter().for_each(run);

@@ -62,24 +62,53 @@ impl<V> Fired<V> {
     }
 }
 
+/// What is kept of a window (and key): its accumulator, and what a mode has besides.
+pub trait Keeping<F: Folding>: Send {
+    /// Begins with an accumulator.
+    fn keep(acc: F::Acc) -> Self;
+
+    /// The accumulator, if anything is in it.
+    fn acc(&mut self) -> Option<&mut F::Acc>;
+
+    /// Begins again, where there was nothing in it.
+    fn refill(&mut self, acc: F::Acc);
+
+    /// Adds what another window has kept.
+    fn merge(&mut self, fold: &F, from: Self)
+    where
+        F: Merge;
+}
+
+/// An accumulator and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<A>(pub A);
+
+impl<F: Folding> Keeping<F> for Kept<F::Acc> {
+    fn keep(acc: F::Acc) -> Self {
+        Kept(acc)
+    }
+
+    #[inline]
+    fn acc(&mut self) -> Option<&mut F::Acc> {
+        Some(&mut self.0)
+    }
+
+    fn refill(&mut self, acc: F::Acc) {
+        self.0 = acc;
+    }
+
+    fn merge(&mut self, fold: &F, from: Self)
+    where
+        F: Merge,
+    {
+        fold.merge(&mut self.0, from.0);
+    }
+}
+
 /// How the panes of one window relate to each other.
 pub trait Mode<F: Folding>: Send + Sync + 'static {
     /// What is kept per window (and key).
-    type Held: Send;
-
-    /// Begins with an accumulator.
-    fn hold(acc: F::Acc) -> Self::Held;
-
-    /// The accumulator, if anything is in it.
-    fn acc(held: &mut Self::Held) -> Option<&mut F::Acc>;
-
-    /// Begins again, where there was nothing in it.
-    fn refill(held: &mut Self::Held, acc: F::Acc);
-
-    /// Adds what another window held.
-    fn merge(fold: &F, into: &mut Self::Held, from: Self::Held)
-    where
-        F: Merge;
+    type Held: Keeping<F>;
 
     /// The window fires for the `index`-th time, and goes on.
     fn fire(fold: &F, held: &mut Self::Held, head: &Head, index: u32) -> Fired<F::Out>;
@@ -117,34 +146,14 @@ relations!(Once: false, Accumulating: true, Discarding: false, Retracting: true)
 pub struct Once;
 
 impl<F: Folding> Mode<F> for Once {
-    type Held = F::Acc;
+    type Held = Kept<F::Acc>;
 
-    fn hold(acc: F::Acc) -> F::Acc {
-        acc
-    }
-
-    #[inline]
-    fn acc(held: &mut F::Acc) -> Option<&mut F::Acc> {
-        Some(held)
-    }
-
-    fn refill(held: &mut F::Acc, acc: F::Acc) {
-        *held = acc;
-    }
-
-    fn merge(fold: &F, into: &mut F::Acc, from: F::Acc)
-    where
-        F: Merge,
-    {
-        fold.merge(into, from);
-    }
-
-    fn fire(_fold: &F, _held: &mut F::Acc, _: &Head, _: u32) -> Fired<F::Out> {
+    fn fire(_fold: &F, _held: &mut Self::Held, _: &Head, _: u32) -> Fired<F::Out> {
         Fired { retract: None, insert: None }
     }
 
-    fn last(fold: &F, held: F::Acc, _: &Head, _: u32) -> Fired<F::Out> {
-        Fired::insert(fold.finish(held))
+    fn last(fold: &F, held: Self::Held, _: &Head, _: u32) -> Fired<F::Out> {
+        Fired::insert(fold.finish(held.0))
     }
 }
 
@@ -154,34 +163,14 @@ impl<F: Folding> Mode<F> for Once {
 pub struct Accumulating;
 
 impl<F: Folding<Acc: Clone>> Mode<F> for Accumulating {
-    type Held = F::Acc;
+    type Held = Kept<F::Acc>;
 
-    fn hold(acc: F::Acc) -> F::Acc {
-        acc
+    fn fire(fold: &F, held: &mut Self::Held, _: &Head, _: u32) -> Fired<F::Out> {
+        Fired::insert(fold.finish(held.0.clone()))
     }
 
-    #[inline]
-    fn acc(held: &mut F::Acc) -> Option<&mut F::Acc> {
-        Some(held)
-    }
-
-    fn refill(held: &mut F::Acc, acc: F::Acc) {
-        *held = acc;
-    }
-
-    fn merge(fold: &F, into: &mut F::Acc, from: F::Acc)
-    where
-        F: Merge,
-    {
-        fold.merge(into, from);
-    }
-
-    fn fire(fold: &F, held: &mut F::Acc, _: &Head, _: u32) -> Fired<F::Out> {
-        Fired::insert(fold.finish(held.clone()))
-    }
-
-    fn last(fold: &F, held: F::Acc, _: &Head, _: u32) -> Fired<F::Out> {
-        Fired::insert(fold.finish(held))
+    fn last(fold: &F, held: Self::Held, _: &Head, _: u32) -> Fired<F::Out> {
+        Fired::insert(fold.finish(held.0))
     }
 }
 
@@ -190,32 +179,34 @@ impl<F: Folding<Acc: Clone>> Mode<F> for Accumulating {
 #[derive(Clone, Copy, Debug)]
 pub struct Discarding;
 
-impl<F: Folding> Mode<F> for Discarding {
-    type Held = Option<F::Acc>;
-
-    fn hold(acc: F::Acc) -> Self::Held {
+impl<F: Folding> Keeping<F> for Option<F::Acc> {
+    fn keep(acc: F::Acc) -> Self {
         Some(acc)
     }
 
     #[inline]
-    fn acc(held: &mut Self::Held) -> Option<&mut F::Acc> {
-        held.as_mut()
+    fn acc(&mut self) -> Option<&mut F::Acc> {
+        self.as_mut()
     }
 
-    fn refill(held: &mut Self::Held, acc: F::Acc) {
-        *held = Some(acc);
+    fn refill(&mut self, acc: F::Acc) {
+        *self = Some(acc);
     }
 
-    fn merge(fold: &F, into: &mut Self::Held, from: Self::Held)
+    fn merge(&mut self, fold: &F, from: Self)
     where
         F: Merge,
     {
-        match (into, from) {
+        match (self, from) {
             (Some(into), Some(from)) => fold.merge(into, from),
             (into @ None, from) => *into = from,
             (Some(_), None) => {}
         }
     }
+}
+
+impl<F: Folding> Mode<F> for Discarding {
+    type Held = Option<F::Acc>;
 
     fn fire(fold: &F, held: &mut Self::Held, head: &Head, index: u32) -> Fired<F::Out> {
         <Self as Mode<F>>::last(fold, held.take(), head, index)
@@ -248,28 +239,30 @@ impl<F: Folding> fmt::Debug for Retractable<F> {
     }
 }
 
-impl<F: Folding<Acc: Clone, Out: Clone + PartialEq>> Mode<F> for Retracting {
-    type Held = Retractable<F>;
-
-    fn hold(acc: F::Acc) -> Self::Held {
+impl<F: Folding> Keeping<F> for Retractable<F> {
+    fn keep(acc: F::Acc) -> Self {
         Retractable { acc, given: None, fold: PhantomData }
     }
 
     #[inline]
-    fn acc(held: &mut Self::Held) -> Option<&mut F::Acc> {
-        Some(&mut held.acc)
+    fn acc(&mut self) -> Option<&mut F::Acc> {
+        Some(&mut self.acc)
     }
 
-    fn refill(held: &mut Self::Held, acc: F::Acc) {
-        held.acc = acc;
+    fn refill(&mut self, acc: F::Acc) {
+        self.acc = acc;
     }
 
-    fn merge(fold: &F, into: &mut Self::Held, from: Self::Held)
+    fn merge(&mut self, fold: &F, from: Self)
     where
         F: Merge,
     {
-        fold.merge(&mut into.acc, from.acc);
+        fold.merge(&mut self.acc, from.acc);
     }
+}
+
+impl<F: Folding<Acc: Clone, Out: Clone + PartialEq>> Mode<F> for Retracting {
+    type Held = Retractable<F>;
 
     fn fire(fold: &F, held: &mut Self::Held, _: &Head, _: u32) -> Fired<F::Out> {
         let value = fold.finish(held.acc.clone());

@@ -1,16 +1,14 @@
 //! What single machines promise beyond the cases: options of triggers, closures, how a watermark is
-//! stopped on its way, what state remains; and how fast they are.
+//! stopped on its way, what state remains.
 
 use super::*;
-use crate::state::{Aggregates, Aggregator, RoutingHash};
+use crate::state::RoutingHash;
 use crate::time::Timestamp;
-use std::hint::black_box;
-use std::marker::PhantomData;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Adds numbers.
 #[derive(Clone, Copy)]
-struct Add;
+pub(super) struct Add;
 
 impl Folding for Add {
     type Acc = u64;
@@ -42,7 +40,7 @@ impl Merge for Add {
 
 const TEN: Duration = Duration::from_millis(10);
 
-fn hash(key: u64) -> u64 {
+pub(super) fn hash(key: u64) -> u64 {
     RoutingHash::default().hash(&key)
 }
 
@@ -314,157 +312,4 @@ fn a_whole_partition_is_a_unit_key_with_a_fold_by_value() {
     assert_eq!(run(Window::fixed(TEN)), [("[0,10)".to_owned(), 3), ("[10,20)".to_owned(), 7)]);
     assert_eq!(run(Window::count(3)), [("[0,3)".to_owned(), 3), ("[3,6)".to_owned(), 7)]);
     assert_eq!(run(Window::global()), [("[-inf,+inf)".to_owned(), 10)]);
-}
-
-/// An aggregator that looks at events, as a fold of references.
-struct Looking<A, E>(A, PhantomData<fn(&E)>);
-
-impl<E, A: Aggregator<E>> Folding for Looking<A, E> {
-    type Acc = A::Acc;
-    type Out = A::Output;
-
-    fn finish(&self, acc: A::Acc) -> A::Output {
-        self.0.finish(acc)
-    }
-}
-
-impl<E, A: Aggregator<E>> Fold<&E> for Looking<A, E> {
-    fn first(&self, event: &E) -> A::Acc {
-        self.0.first(event)
-    }
-
-    fn add(&self, acc: &mut A::Acc, event: &E) {
-        self.0.add(acc, event);
-    }
-}
-
-impl<E, A: Aggregator<E>> Merge for Looking<A, E> {
-    fn merge(&self, into: &mut A::Acc, from: A::Acc) {
-        self.0.merge(into, from);
-    }
-}
-
-/// What an operator has to be generic over, and how it drives its machine.
-fn operate<E, A, W, R, M>(
-    windows: W,
-    aggregator: A,
-    trigger: R,
-    events: Vec<(u64, i64, E)>,
-) -> Vec<Pane<u64, A::Output>>
-where
-    A: Aggregator<E>,
-    W: MergingWindowing<u64, Looking<A, E>, R, M>,
-    W::Machine: for<'a> Take<u64, A::Output, E, &'a E>,
-    R: Triggering,
-    M: Mode<Looking<A, E>>,
-{
-    let mut machine = windows.merging_machine(Looking(aggregator, PhantomData), trigger, 0);
-    let mut panes = Vec::new();
-    for (key, at, event) in events {
-        assert!(machine.event(hash(key), key, Timestamp(at), &event).is_ok());
-        while machine.pending() {
-            panes.extend(machine.next());
-        }
-    }
-    machine.end();
-    panes.extend(std::iter::from_fn(|| machine.next()));
-    panes
-}
-
-#[test]
-fn an_operator_is_generic_over_windows_and_may_borrow() {
-    let text = "to be or not to be".to_owned();
-    let words: Vec<&str> = text.split(' ').collect();
-    let events =
-        || words.iter().zip(0..).map(|(word, at)| (word.len() as u64 % 2, at * 4, *word)).collect();
-    let aggregates = Aggregates::<&str>::new();
-    fn show<V: std::fmt::Debug>(panes: Vec<Pane<u64, V>>) -> Vec<String> {
-        let show = |pane: Pane<u64, V>| format!("{} {} {:?}", pane.key, pane.window, pane.value);
-        panes.into_iter().map(show).collect()
-    }
-    let every = Trigger::at_watermark().early(Trigger::every(3));
-    let sessions = operate::<_, _, _, _, Discarding>(
-        Window::session(TEN / 2),
-        aggregates.count(),
-        every,
-        events(),
-    );
-    assert_eq!(show(sessions), ["0 [0,13) 3", "1 [12,17) 1", "0 [16,25) 2"]);
-    let longest = aggregates.max(|word| *word);
-    let sliding = Window::sliding(TEN * 2, TEN);
-    let sliding = operate::<_, _, _, _, Once>(sliding, longest, Trigger::at_watermark(), events());
-    assert_eq!(show(sliding)[..2], ["0 [-10,10) \"to\"", "0 [0,20) \"to\""]);
-}
-
-/// `cargo test --release --lib speed -- --ignored --nocapture`
-#[test]
-#[ignore = "measures"]
-fn speed() {
-    const EVENTS: i64 = 4_000_000;
-    fn measure(what: &str, keys: u64, per_tick: i64, mut machine: impl Take<u64, u64, u64, u64>) {
-        let start = Instant::now();
-        let mut panes = 0_u64;
-        for nth in 0..EVENTS {
-            let key = hash(nth as u64) % keys;
-            let at = Timestamp(nth / per_tick);
-            machine.event(hash(key), key, at, 1).unwrap_or_else(|_| panic!("late"));
-            if nth % per_tick == per_tick - 1 {
-                machine.watermark(at);
-            }
-            while machine.pending() {
-                panes += machine.next().map_or(0, |pane| black_box(pane.value).min(1));
-            }
-        }
-        machine.end();
-        while let Some(pane) = machine.next() {
-            panes += black_box(pane.value).min(1);
-        }
-        let taken = start.elapsed().as_secs_f64();
-        let rate = EVENTS as f64 / taken / 1e6;
-        println!(
-            "{what:32} {keys:8} keys: {rate:7.1} M events/s, {panes} panes, {:.1} ns",
-            taken * 1e9 / EVENTS as f64
-        );
-    }
-    let millis = Duration::from_millis;
-    let trigger = Trigger::at_watermark();
-    for keys in [1, 1_000, 1_000_000] {
-        let fixed = Window::fixed(millis(100));
-        measure(
-            "fixed 100",
-            keys,
-            1_000,
-            Windowing::<u64, _, _, Once>::machine(fixed, Add, trigger, 0),
-        );
-        let early = Trigger::at_watermark().early(Trigger::every(100));
-        measure(
-            "fixed 100, early every 100",
-            keys,
-            1_000,
-            Windowing::<u64, _, _, Accumulating>::machine(fixed, Add, early, 0),
-        );
-        let session = Window::session(millis(10));
-        measure(
-            "session 10",
-            keys,
-            1_000,
-            MergingWindowing::<u64, _, _, Once>::merging_machine(session, Add, trigger, 0),
-        );
-    }
-    for (size, every) in [(10, 2), (60, 1)] {
-        for keys in [1, 1_000] {
-            let kind = Window::sliding(millis(size), millis(every));
-            let sliced =
-                MergingWindowing::<u64, _, _, Once>::merging_machine(kind, Add, trigger, 0);
-            measure(&format!("sliding {size}/{every}, slices"), keys, 1_000, sliced);
-            let whole = Windowing::<u64, _, _, Once>::machine(kind, Add, trigger, 0);
-            measure(&format!("sliding {size}/{every}, windows"), keys, 1_000, whole);
-        }
-    }
-    measure(
-        "count 100",
-        1_000,
-        1_000,
-        Windowing::<u64, _, _, Once>::machine(Window::count(100), Add, trigger, 0),
-    );
 }

@@ -53,12 +53,18 @@ mod machine_tests;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod parts_tests;
+#[cfg(test)]
 mod properties_tests;
+#[cfg(test)]
+mod runs;
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 use {aligned::Aligned, kind::Parted, machine::TakeParts, sliced::Sliced};
 
 pub(crate) use fold::{
-    Accumulating, Discarding, Fired, Fold, Folding, Merge, Mode, Once, Relation, Retracting,
+    Accumulating, Discarding, Fired, Fold, Folding, Kept, Merge, Mode, Once, Relation, Retracting,
 };
 pub use kind::{
     AnyWindow, Assign, Assigned, Assigner, ByClock, Count, Fixed, Global, OfPanes, Session,

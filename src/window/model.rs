@@ -1,6 +1,6 @@
 //! A transcript of the rules, as slow as it is plain: all windows in one list, searched for everything.
 
-use super::properties_tests::{Came, Ids, Shown};
+use super::runs::{Came, Ids, Shown};
 use super::{Pane, Span, Timing};
 use crate::time::Timestamp;
 use std::mem;

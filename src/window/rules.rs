@@ -1,6 +1,6 @@
 //! What all machines share: how a window (of a key) folds, and how it fires.
 
-use super::fold::{Fired, Fold, Folding, Merge, Mode};
+use super::fold::{Fired, Fold, Folding, Keeping, Merge, Mode};
 use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
 use super::{Pane, Span, Timing};
 use crate::time::Timestamp;
@@ -135,7 +135,7 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
     {
         let mut state = R::State::default();
         let fires = self.trigger.event(&mut state, event.borrow(), &view(1));
-        let held = M::hold(self.fold.first(event));
+        let held = M::Held::keep(self.fold.first(event));
         (Slot { held, state, pending: 1, index: 0 }, fires)
     }
 
@@ -153,9 +153,9 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
     {
         let pending = slot.pending.saturating_add(1);
         let fires = self.trigger.event(&mut slot.state, event.borrow(), &view(pending));
-        match M::acc(&mut slot.held) {
+        match slot.held.acc() {
             Some(acc) => self.fold.add(acc, event),
-            None => M::refill(&mut slot.held, self.fold.first(event)),
+            None => slot.held.refill(self.fold.first(event)),
         }
         slot.pending = pending;
         fires
@@ -163,7 +163,7 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
 
     /// The slot of events that were folded elsewhere.
     pub(super) fn start_part(&self, acc: F::Acc, events: u32) -> Slot<F, R, M> {
-        Slot { held: M::hold(acc), state: R::State::default(), pending: events, index: 0 }
+        Slot { held: M::Held::keep(acc), state: R::State::default(), pending: events, index: 0 }
     }
 
     /// Adds events that were folded elsewhere.
@@ -171,9 +171,9 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
     where
         F: Merge,
     {
-        match M::acc(&mut slot.held) {
+        match slot.held.acc() {
             Some(into) => self.fold.merge(into, acc),
-            None => M::refill(&mut slot.held, acc),
+            None => slot.held.refill(acc),
         }
         slot.pending = slot.pending.saturating_add(events);
     }
@@ -183,7 +183,7 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
     where
         F: Merge,
     {
-        M::merge(&self.fold, &mut into.held, from.held);
+        into.held.merge(&self.fold, from.held);
         self.trigger.merge(&mut into.state, from.state);
         into.pending = into.pending.saturating_add(from.pending);
         into.index = into.index.max(from.index);

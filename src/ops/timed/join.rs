@@ -6,9 +6,10 @@
 
 use super::carry::Carry;
 use super::closing::Closing;
+use super::found::{Found, Given, Rows};
 use super::inputs::{EitherKey, Two, Value};
 use super::open::{ByValue, Open, OpenMerging, Opening};
-use super::window::Windowed;
+use super::windowed::Windowed;
 use super::windows::KeyedWindows;
 use super::{Stamped, Timed, TimedFlow};
 use crate::error::Site;
@@ -16,7 +17,9 @@ use crate::ops::Node;
 use crate::ops::flat_map::FlatMap;
 use crate::ops::keyed::{Full, Inner, KeyOf, Keyed, Left, Right, Shape};
 use crate::ops::node::Then;
-use crate::window::{Fired, Fold, Folding, Head, Merge, Mode, Once, Pane, Triggering, WindowKind};
+use crate::window::{
+    Fired, Fold, Folding, Head, Kept, Merge, Mode, Once, Pane, Triggering, WindowKind,
+};
 use itertools::Either;
 use std::fmt;
 use std::marker::PhantomData;
@@ -203,10 +206,6 @@ pub struct Sides<L, R> {
     given: Given,
 }
 
-/// Which pairs have been given: those of the lefts and rights of each of these parts, which have
-/// nothing in common and are in order. There is more than one where several sessions have become one.
-type Given = Vec<(Range<usize>, Range<usize>)>;
-
 impl<L: Send, R: Send> Folding for Lists<L, R> {
     type Acc = Sides<L, R>;
     type Out = Found<L, R>;
@@ -251,27 +250,10 @@ impl<L: Send, R: Send> Fold<Either<L, R>> for Lists<L, R> {
 pub struct Pairing;
 
 impl<L: Clone + Send, R: Clone + Send> Mode<Lists<L, R>> for Pairing {
-    type Held = Sides<L, R>;
+    type Held = Kept<Sides<L, R>>;
 
-    fn hold(acc: Sides<L, R>) -> Sides<L, R> {
-        acc
-    }
-
-    #[inline]
-    fn acc(held: &mut Sides<L, R>) -> Option<&mut Sides<L, R>> {
-        Some(held)
-    }
-
-    fn refill(held: &mut Sides<L, R>, acc: Sides<L, R>) {
-        *held = acc;
-    }
-
-    fn merge(fold: &Lists<L, R>, into: &mut Sides<L, R>, from: Sides<L, R>) {
-        fold.merge(into, from);
-    }
-
-    fn fire(_: &Lists<L, R>, held: &mut Sides<L, R>, _: &Head, _: u32) -> Fired<Found<L, R>> {
-        let Sides { left, right, given } = held;
+    fn fire(_: &Lists<L, R>, held: &mut Self::Held, _: &Head, _: u32) -> Fired<Found<L, R>> {
+        let Sides { left, right, given } = &mut held.0;
         if left.is_empty() || right.is_empty() {
             return Fired { retract: None, insert: None };
         }
@@ -293,79 +275,7 @@ impl<L: Clone + Send, R: Clone + Send> Mode<Lists<L, R>> for Pairing {
         Fired { retract: None, insert: found }
     }
 
-    fn last(fold: &Lists<L, R>, held: Sides<L, R>, _: &Head, _: u32) -> Fired<Found<L, R>> {
-        Fired { retract: None, insert: Some(fold.finish(held)) }
-    }
-}
-
-/// What a window has found: all pairs of both lists, without those that have been given. Where one
-/// list is empty, the other has no match.
-#[derive(Debug)]
-pub struct Found<L, R> {
-    left: Vec<L>,
-    right: Vec<R>,
-    given: Given,
-}
-
-/// The rows of what was found, made one by one.
-pub struct Rows<K, L, R, Z> {
-    key: K,
-    found: Found<L, R>,
-    /// The left event at hand, and the next right one.
-    at: (usize, usize),
-    shape: PhantomData<fn() -> Z>,
-}
-
-impl<K, L, R, Z> fmt::Debug for Rows<K, L, R, Z> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Rows")
-    }
-}
-
-impl<K, L, R, Z> Rows<K, L, R, Z> {
-    fn of(pane: Pane<K, Found<L, R>>) -> Self {
-        let Pane { key, value: found, .. } = pane;
-        Rows { key, found, at: (0, 0), shape: PhantomData }
-    }
-
-    /// Where the next pair is that has not been given.
-    fn next_pair(&mut self) -> Option<(usize, usize)> {
-        let Found { left, right, given } = &self.found;
-        while self.at.0 < left.len() {
-            let (left, nth) = self.at;
-            let part = given.partition_point(|(lefts, _)| lefts.end <= left);
-            let old = given.get(part).filter(|(lefts, _)| lefts.contains(&left));
-            let nth = match old {
-                Some((_, rights)) if rights.contains(&nth) => rights.end,
-                _ => nth,
-            };
-            if nth < right.len() {
-                self.at.1 = nth + 1;
-                return Some((left, nth));
-            }
-            self.at = (left + 1, 0);
-        }
-        None
-    }
-}
-
-impl<K: Clone, L: Clone, R: Clone, Z: Shape<K, L, R>> Iterator for Rows<K, L, R, Z> {
-    type Item = Z::Out;
-
-    fn next(&mut self) -> Option<Z::Out> {
-        let alone = self.at.0;
-        if self.found.left.is_empty() {
-            let right = self.found.right.get(alone)?;
-            self.at.0 += 1;
-            return Z::right(self.key.clone(), right.clone());
-        }
-        if self.found.right.is_empty() {
-            let left = self.found.left.get(alone)?;
-            self.at.0 += 1;
-            return Z::left(self.key.clone(), left.clone());
-        }
-        let (left, right) = self.next_pair()?;
-        let (left, right) = (self.found.left[left].clone(), self.found.right[right].clone());
-        Some(Z::pair(self.key.clone(), left, right))
+    fn last(fold: &Lists<L, R>, held: Self::Held, _: &Head, _: u32) -> Fired<Found<L, R>> {
+        Fired { retract: None, insert: Some(fold.finish(held.0)) }
     }
 }

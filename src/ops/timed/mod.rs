@@ -1,12 +1,14 @@
 //! Flows whose events carry their time: the verbs that keep it, and those that need it.
 
 mod admission;
+mod aggregates;
 mod carry;
 mod closing;
 mod each;
 mod emit;
 mod exchange;
 mod folds;
+mod found;
 mod idle;
 mod inputs;
 mod instance;
@@ -30,6 +32,7 @@ mod triggered;
 mod watermarks;
 mod whole;
 mod window;
+mod windowed;
 mod windows;
 
 pub use late::{LateEvent, LateSide};
@@ -39,7 +42,7 @@ pub use reduction::TimedReduction;
 use stamp::HasTime;
 pub use stamp::{Stamped, Watermarking};
 pub use watermarks::Watermarks;
-pub use window::Windowed;
+pub use windowed::Windowed;
 
 use super::node::Then;
 use super::{Flow, Node};

@@ -112,33 +112,58 @@ pub struct ByRef;
 #[derive(Debug)]
 pub struct ByValue;
 
-/// Events that are folded by value travel one by one.
-macro_rules! one_by_one {
-    ($X:ident, $T:ident, $W:ident) => {
-        #[inline(always)]
-        fn event(
-            windows: &mut $W::Machine,
-            hash: u64,
-            key: $X::Stored,
-            at: Timestamp,
-            event: $T,
-        ) -> Option<($X::Stored, $T)> {
-            windows.event(hash, key, at, event).err()
+/// What all of them have in common: the machine is the window's own.
+macro_rules! opening {
+    ($machine:ident) => {
+        type Out = F::Out;
+        type Machine = W::Machine;
+        const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
+        const BY_CLOCK: bool = W::BY_CLOCK;
+
+        fn by_number(&self) -> bool {
+            self.0.window.by_number()
+        }
+
+        fn open(&self, _place: &Place) -> W::Machine {
+            let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
+            window.$machine(fold, trigger, lateness)
+        }
+
+        fn signals(&self) -> Vec<&'static str> {
+            self.0.signals()
         }
 
         fn granularity(&self) -> i64 {
             self.0.window.granularity(self.0.lateness)
+        }
+    };
+}
+
+/// Events that are folded by value travel one by one.
+macro_rules! one_by_one {
+    () => {
+        type Part = ();
+
+        #[inline(always)]
+        fn event(
+            windows: &mut W::Machine,
+            hash: u64,
+            key: X::Stored,
+            at: Timestamp,
+            event: T,
+        ) -> Option<(X::Stored, T)> {
+            windows.event(hash, key, at, event).err()
         }
 
         fn part(&self, _at: Timestamp) -> Option<Span> {
             None
         }
 
-        fn first(&self, _event: &$T) {}
+        fn first(&self, _event: &T) {}
 
-        fn add(&self, _acc: &mut (), _event: &$T) {}
+        fn add(&self, _acc: &mut (), _event: &T) {}
 
-        fn take_part(_: &mut $W::Machine, _: Span, _: (u64, $X::Stored, ())) -> bool {
+        fn take_part(_: &mut W::Machine, _: Span, _: (u64, X::Stored, ())) -> bool {
             false
         }
     };
@@ -153,24 +178,8 @@ where
     W: MergingWindowing<X::Stored, F, R, M> + Clone,
     W::Machine: for<'a> Take<X::Stored, F::Out, T, &'a T>,
 {
-    type Out = F::Out;
-    type Machine = W::Machine;
     type Part = F::Acc;
-    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
-    const BY_CLOCK: bool = W::BY_CLOCK;
-
-    fn by_number(&self) -> bool {
-        self.0.window.by_number()
-    }
-
-    fn open(&self, _place: &Place) -> W::Machine {
-        let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
-        window.merging_machine(fold, trigger, lateness)
-    }
-
-    fn signals(&self) -> Vec<&'static str> {
-        self.0.signals()
-    }
+    opening!(merging_machine);
 
     #[inline(always)]
     fn event(
@@ -182,10 +191,6 @@ where
     ) -> Option<(X::Stored, T)> {
         let late = windows.event(hash, key, at, &event).err().map(|(key, _)| key);
         late.map(|key| (key, event))
-    }
-
-    fn granularity(&self) -> i64 {
-        self.0.window.granularity(self.0.lateness)
     }
 
     fn part(&self, at: Timestamp) -> Option<Span> {
@@ -222,26 +227,8 @@ where
     W: MergingWindowing<X::Stored, F, R, M> + Clone,
     W::Machine: Take<X::Stored, F::Out, T, T>,
 {
-    type Out = F::Out;
-    type Machine = W::Machine;
-    type Part = ();
-    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
-    const BY_CLOCK: bool = W::BY_CLOCK;
-
-    fn by_number(&self) -> bool {
-        self.0.window.by_number()
-    }
-
-    fn open(&self, _place: &Place) -> W::Machine {
-        let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
-        window.merging_machine(fold, trigger, lateness)
-    }
-
-    fn signals(&self) -> Vec<&'static str> {
-        self.0.signals()
-    }
-
-    one_by_one!(X, T, W);
+    opening!(merging_machine);
+    one_by_one!();
 }
 
 impl<X, T, W, F, R, M> Open<X, T, ByValue> for OpenPlain<W, F, R, M>
@@ -253,24 +240,6 @@ where
     W: Windowing<X::Stored, F, R, M> + Clone,
     W::Machine: Take<X::Stored, F::Out, T, T>,
 {
-    type Out = F::Out;
-    type Machine = W::Machine;
-    type Part = ();
-    const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
-    const BY_CLOCK: bool = W::BY_CLOCK;
-
-    fn by_number(&self) -> bool {
-        self.0.window.by_number()
-    }
-
-    fn open(&self, _place: &Place) -> W::Machine {
-        let Opening { window, fold, trigger, lateness, .. } = self.0.clone();
-        window.machine(fold, trigger, lateness)
-    }
-
-    fn signals(&self) -> Vec<&'static str> {
-        self.0.signals()
-    }
-
-    one_by_one!(X, T, W);
+    opening!(machine);
+    one_by_one!();
 }

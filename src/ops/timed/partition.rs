@@ -2,7 +2,7 @@
 
 use super::reduction::OfPartitions;
 use super::whole::Here;
-use super::window::Windowed;
+use super::windowed::Windowed;
 use super::{Stamped, TimedFlow};
 use crate::error::Site;
 use crate::ops::Node;

@@ -5,7 +5,7 @@ use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::ops::PaneInfo;
 use crate::ops::reduce::Emits;
-use crate::window::{Fired, Fold, Folding, Head, Merge, Mode};
+use crate::window::{Fired, Fold, Folding, Head, Kept, Mode};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -102,43 +102,23 @@ where
     E: Emits,
     Triggered<I, F, A, G, E>: Folding<Acc = A, Out = E::Items>,
 {
-    type Held = A;
-
-    fn hold(acc: A) -> A {
-        acc
-    }
-
-    #[inline]
-    fn acc(held: &mut A) -> Option<&mut A> {
-        Some(held)
-    }
-
-    fn refill(held: &mut A, acc: A) {
-        *held = acc;
-    }
-
-    fn merge(fold: &Triggered<I, F, A, G, E>, into: &mut A, from: A)
-    where
-        Triggered<I, F, A, G, E>: Merge,
-    {
-        fold.merge(into, from);
-    }
+    type Held = Kept<A>;
 
     fn fire(
         fold: &Triggered<I, F, A, G, E>,
-        held: &mut A,
+        held: &mut Kept<A>,
         head: &Head,
         index: u32,
     ) -> Fired<E::Items> {
-        Fired { retract: None, insert: Some(fold.emit(held, head, index, false)) }
+        Fired { retract: None, insert: Some(fold.emit(&mut held.0, head, index, false)) }
     }
 
     fn last(
         fold: &Triggered<I, F, A, G, E>,
-        mut held: A,
+        mut held: Kept<A>,
         head: &Head,
         index: u32,
     ) -> Fired<E::Items> {
-        Fired { retract: None, insert: Some(fold.emit(&mut held, head, index, true)) }
+        Fired { retract: None, insert: Some(fold.emit(&mut held.0, head, index, true)) }
     }
 }

@@ -105,12 +105,50 @@ impl<T, A: Admission<T>> Watermarks<T, A> {
         Bounded { disorder: 0, admission: self.admission }
     }
 
-    /// The events of a source are out of order by less than `disorder`.
+    /// The events of a source are out of order by at most `disorder`: the watermark is so far behind the
+    /// latest of them.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let ten = Duration::from_millis(10);
+    /// let counts: Vec<u64> = Flow::from_vec(vec![3, 12, 2, 23])
+    ///     .timestamps(|at| Timestamp(*at), |w| w.bounded(ten))
+    ///     .key_by(|_| ())
+    ///     .window(Window::fixed(ten))
+    ///     .count()
+    ///     .map(|pane| pane.value)
+    ///     .collect()?;
+    /// assert_eq!(counts, [2, 1, 1]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     pub fn bounded(self, disorder: Duration) -> Bounded<A> {
         Bounded { disorder: ticks(disorder), admission: self.admission }
     }
 
     /// Some events say themselves before which time none is expected any more.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// // A price, or the end of all before.
+    /// let events = vec![(3, Some(7)), (1, Some(8)), (10, None), (2, Some(9))];
+    /// let sums: Vec<i64> = Flow::from_vec(events)
+    ///     .timestamps(
+    ///         |(at, _)| Timestamp(*at),
+    ///         |w| w.punctuated(|(at, price)| price.is_none().then_some(Timestamp(*at))),
+    ///     )
+    ///     .filter_map(|(_, price)| price)
+    ///     .key_by(|_| ())
+    ///     .window(Window::fixed(Duration::from_millis(10)))
+    ///     .sum(|price| *price)
+    ///     .map(|pane| pane.value)
+    ///     .collect()?;
+    /// assert_eq!(sums, [15]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     pub fn punctuated<F>(self, says: F) -> Punctuated<F, A>
     where
         F: Fn(&T) -> Option<Timestamp> + Send + Sync,
@@ -130,7 +168,7 @@ impl<T, A: Admission<T>> Watermarks<T, A> {
     }
 }
 
-/// Out of order by less than so many milliseconds.
+/// Out of order by at most so many milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounded<A = ()> {
     disorder: i64,

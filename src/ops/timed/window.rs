@@ -6,6 +6,7 @@ use super::inputs::One;
 use super::open::{ByRef, ByValue, Open, OpenMerging, OpenPlain, Opening};
 use super::partition::OverPartitions;
 use super::whole::Here;
+use super::windowed::Windowed;
 use super::windows::KeyedWindows;
 use super::{Stamped, Timed, TimedFlow};
 use crate::error::Site;
@@ -13,24 +14,20 @@ use crate::ops::Flow;
 use crate::ops::keyed::{ByKeyFn, Key, KeyOf, Keyed};
 use crate::ops::node::{Node, Partitioned, Then};
 use crate::plan::RunOptions;
-use crate::state::{Aggregates, Aggregator, Count, RoutingHash, Sum};
-use crate::time::ticks;
+use crate::state::{Aggregator, RoutingHash};
 use crate::window::{
-    self, Accumulating, AtWatermark, ByClock, Discarding, Each, Global, Never, Once, Retracting,
-    SlidingCount, Trigger, Triggering, WindowKind, needs_mode,
+    self, ByClock, Global, Once, SlidingCount, Trigger, Triggering, WindowKind, needs_mode,
 };
-use std::fmt;
 use std::marker::PhantomData;
-use std::ops::AddAssign;
 use std::sync::Arc;
-use std::time::Duration;
 
 impl<N, T> TimedFlow<N>
 where
     N: Node<Item = Stamped<T>>,
     T: Send,
 {
-    /// As [`Flow::key_by`](crate::Flow::key_by), for windows per key.
+    /// As [`Flow::key_by`](crate::Flow::key_by), for windows per key: [`window`](Keyed::window) comes
+    /// next, where there is an example, or a join.
     #[track_caller]
     pub fn key_by<K, F>(self, key: F) -> Keyed<Timed<N>, ByKeyFn<F>>
     where
@@ -51,7 +48,25 @@ impl<N, X> Keyed<Timed<N>, X> {
     ///
     /// A window fires when the watermark passes its end, and is forgotten then, unless
     /// [`trigger`](Windowed::trigger) and [`allowed_lateness`](Windowed::allowed_lateness) say
-    /// otherwise.
+    /// otherwise. What is kept is one accumulator for each key and window that has events and is open.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let clicks = Flow::from_vec(vec![(5, "ann"), (800, "bob"), (400, "ann"), (1700, "ann")]);
+    /// let counts: Vec<(&str, i64, u64)> = clicks
+    ///     .timestamps(|(ms, _)| Timestamp(*ms), |w| w.bounded(Duration::from_millis(500)))
+    ///     .key_by(|(_, user)| *user)
+    ///     .window(Window::fixed(Duration::from_secs(1)))
+    ///     .count()
+    ///     .sorted_panes()
+    ///     .map(|pane| (pane.key, pane.window.start().0, pane.value))
+    ///     .stages(1)
+    ///     .collect()?;
+    /// assert_eq!(counts, [("ann", 0, 2), ("bob", 0, 1), ("ann", 1000, 1)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[track_caller]
     pub fn window<W: WindowKind>(mut self, window: W) -> Windowed<N, X, W> {
         let site = Site::here("window");
@@ -143,69 +158,8 @@ impl WithoutTimes for window::Count {}
 impl WithoutTimes for SlidingCount {}
 impl<W> WithoutTimes for ByClock<W> where ByClock<W>: WindowKind {}
 
-/// Windows per key: `aggregate`, `fold` and their kin say what is folded in them.
-#[must_use = "windows need a verb such as `count` or `aggregate`, and then a terminal"]
-pub struct Windowed<N, X, W, R = AtWatermark<Never, Each>, M = Once> {
-    pub(super) keyed: Keyed<Timed<N>, X>,
-    pub(super) window: W,
-    pub(super) trigger: R,
-    /// In milliseconds.
-    pub(super) lateness: i64,
-    pub(super) site: Site,
-    pub(super) mode: PhantomData<fn() -> M>,
-}
-
-impl<N, X, W, R, M> fmt::Debug for Windowed<N, X, W, R, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Windowed")
-    }
-}
-
-impl<N, X, W, R, M> Windowed<N, X, W, R, M> {
-    /// When windows fire, see [`Trigger`]. Any trigger but the default one needs to be told how the
-    /// panes of a window relate: [`accumulating`](Self::accumulating),
-    /// [`discarding`](Self::discarding) or [`retracting`](Self::retracting).
-    #[track_caller]
-    pub fn trigger<G: Triggering>(self, trigger: G) -> Windowed<N, X, W, G, M> {
-        let Windowed { mut keyed, window, lateness, site, mode, .. } = self;
-        if let Some(why) = trigger.invalid() {
-            keyed.flow.run.refuse(Site::here("trigger"), why);
-        }
-        Windowed { keyed, window, trigger, lateness, site, mode }
-    }
-
-    /// For how long, in event time, a window goes on accepting events after the watermark has passed
-    /// its end. Default: not at all. What comes later still is dropped and counted, unless
-    /// [`late_to`](TimedFlow::late_to) or [`split_late`](TimedFlow::split_late) stands behind the verb
-    /// that folds.
-    pub fn allowed_lateness(self, lateness: Duration) -> Self {
-        Windowed { lateness: ticks(lateness), ..self }
-    }
-
-    /// Every pane of a window has all of its events so far.
-    pub fn accumulating(self) -> Windowed<N, X, W, R, Accumulating> {
-        self.mode()
-    }
-
-    /// Every pane of a window has the events since the pane before.
-    pub fn discarding(self) -> Windowed<N, X, W, R, Discarding> {
-        self.mode()
-    }
-
-    /// As [`accumulating`](Self::accumulating), and every pane that a later one replaces is taken
-    /// back before.
-    pub fn retracting(self) -> Windowed<N, X, W, R, Retracting> {
-        self.mode()
-    }
-
-    fn mode<M2>(self) -> Windowed<N, X, W, R, M2> {
-        let Windowed { keyed, window, trigger, lateness, site, .. } = self;
-        Windowed { keyed, window, trigger, lateness, site, mode: PhantomData }
-    }
-}
-
 /// The flow of panes that keyed windows become.
-type Panes<N, X, O, D> = TimedFlow<KeyedWindows<One<N, X>, O, D>>;
+pub(super) type Panes<N, X, O, D> = TimedFlow<KeyedWindows<One<N, X>, O, D>>;
 
 impl<N, T, X, W, R, M> Windowed<N, X, W, R, M>
 where
@@ -216,45 +170,24 @@ where
     R: Triggering + Clone,
     M: 'static,
 {
-    /// How many events each window of a key has.
-    #[track_caller]
-    pub fn count(self) -> Panes<N, X, OpenMerging<W, Aggregated<Count, T>, R, M>, ByRef>
-    where
-        OpenMerging<W, Aggregated<Count, T>, R, M>: Open<X, T, ByRef>,
-    {
-        self.aggregated(Site::here("count"), Aggregates::<T>::new().count())
-    }
-
-    /// The sum of `value(event)` over each window of a key.
-    #[track_caller]
-    pub fn sum<V, F>(
-        self,
-        value: F,
-    ) -> Panes<N, X, OpenMerging<W, Aggregated<Sum<F>, T>, R, M>, ByRef>
-    where
-        V: Default + AddAssign + Send,
-        F: Fn(&T) -> V + Send + Sync,
-        OpenMerging<W, Aggregated<Sum<F>, T>, R, M>: Open<X, T, ByRef>,
-    {
-        self.aggregated(Site::here("sum"), Aggregates::new().sum(value))
-    }
-
-    /// Folds each window of a key with aggregators, as [`Keyed::aggregate`] does without windows.
-    #[track_caller]
-    pub fn aggregate<A, F>(
-        self,
-        build: F,
-    ) -> Panes<N, X, OpenMerging<W, Aggregated<A, T>, R, M>, ByRef>
-    where
-        A: Aggregator<T>,
-        F: FnOnce(Aggregates<T>) -> A,
-        OpenMerging<W, Aggregated<A, T>, R, M>: Open<X, T, ByRef>,
-    {
-        self.aggregated(Site::here("aggregate"), build(Aggregates::new()))
-    }
-
     /// Folds the events of each window of a key: `init()` begins, `f(&mut acc, event)` goes on, in
     /// the order of arrival. Windows that merge (sessions) need [`aggregate`](Self::aggregate).
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let notes = Flow::from_vec(vec![(1, "so"), (2, "fa"), (12, "so")]);
+    /// let bars: Vec<String> = notes
+    ///     .timestamps(|(at, _)| Timestamp(*at), |w| w.ascending())
+    ///     .key_by(|_| ())
+    ///     .window(Window::fixed(Duration::from_millis(10)))
+    ///     .fold(String::new, |bar, (_, note)| bar.push_str(note))
+    ///     .map(|pane| pane.value)
+    ///     .collect()?;
+    /// assert_eq!(bars, ["sofa", "so"]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     #[track_caller]
     pub fn fold<A, I, F>(
         self,
@@ -276,7 +209,7 @@ where
         windows::<_, _, _, _, M>(keyed, open, needs, site, at)
     }
 
-    fn aggregated<A>(
+    pub(super) fn aggregated<A>(
         self,
         site: Site,
         aggregator: A,

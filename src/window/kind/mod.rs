@@ -41,12 +41,14 @@ impl Window {
 
     /// Windows of one size, one after the other: `[0, size)`, `[size, 2 size)`, and so on, also below
     /// zero.
+    #[doc(alias = "tumbling")]
     pub fn fixed(size: Duration) -> Fixed {
         Fixed { size: ticks(size), offset: 0 }
     }
 
     /// Windows of one size that begin at every multiple of `every`. If `every` is shorter they
     /// overlap and an event is in several; if it is longer there are events that are in none.
+    #[doc(alias = "hopping")]
     pub fn sliding(size: Duration, every: Duration) -> Sliding {
         Sliding { size: ticks(size), every: ticks(every), offset: 0 }
     }
@@ -54,7 +56,23 @@ impl Window {
     /// Windows per key that last as long as there is no gap of this length or longer between events.
     ///
     /// An event at `t` opens `[t, t + gap)`; windows that overlap become one. Two events exactly
-    /// `gap` apart are in two sessions.
+    /// `gap` apart are in two sessions. Whatever is folded in sessions has to merge.
+    ///
+    /// ```
+    /// use flow::{Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// // 9 comes last, and makes one session of two.
+    /// let visits: Vec<(i64, u64)> = Flow::from_vec(vec![1, 16, 40, 9])
+    ///     .timestamps(|at| Timestamp(*at), |w| w.bounded(Duration::from_millis(60)))
+    ///     .key_by(|_| ())
+    ///     .window(Window::session(Duration::from_millis(10)))
+    ///     .count()
+    ///     .map(|pane| (pane.window.start().0, pane.value))
+    ///     .collect()?;
+    /// assert_eq!(visits, [(1, 3), (40, 1)]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     pub fn session(gap: Duration) -> Session {
         Session { gap: ticks(gap) }
     }
@@ -66,12 +84,43 @@ impl Window {
 
     /// The last `size` events of a key (or partition), after every `every` of them: the first windows
     /// have fewer. At the end of the input, events that no window has shown get a last one.
+    ///
+    /// ```
+    /// use flow::{Flow, Window};
+    ///
+    /// let sums = Flow::from_range(1..6u32)
+    ///     .stages(1)
+    ///     .key_by(|_| ())
+    ///     .window(Window::sliding_count(3, 2))
+    ///     .sum(|x| *x)
+    ///     .map(|pane| pane.value);
+    /// assert_eq!(sums.collect::<Vec<_>>()?, [1 + 2, 2 + 3 + 4, 4 + 5]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     pub fn sliding_count(size: u32, every: u32) -> SlidingCount {
         SlidingCount { size, every }
     }
 
     /// Windows by the clock instead of by timestamps: an event belongs where the clock is when it is
     /// folded, and windows close as time passes. A replay gives other results.
+    ///
+    /// ```
+    /// use flow::testing::{Script, assert_panes};
+    /// use flow::{Executor, Flow, Timestamp, Window};
+    /// use std::time::Duration;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let at = Timestamp(0); // Nobody asks for it.
+    /// let script = Script::new().clock(ms(3)).event(at, "a").clock(ms(12)).event(at, "a");
+    /// let panes = Flow::from_scripts([script])
+    ///     .key_by(|name| *name)
+    ///     .window(Window::by_clock(Window::fixed(ms(10))))
+    ///     .count()
+    ///     .linger(Duration::ZERO)
+    ///     .on(Executor::simulation(7));
+    /// assert_panes(panes.collect::<Vec<_>>()?, ["a [0,10)=1 O0*", "a [10,20)=1 O0*"]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     pub fn by_clock<W>(windows: W) -> ByClock<W> {
         ByClock(windows)
     }

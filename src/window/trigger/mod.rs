@@ -44,6 +44,25 @@ impl Trigger {
     }
 
     /// Fires when a delay has passed, by the clock, since the first event after the last firing.
+    ///
+    /// ```
+    /// use flow::testing::{Script, assert_panes};
+    /// use flow::{Executor, Flow, Timestamp, Trigger, Window};
+    /// use std::time::Duration;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let script = Script::new().event(Timestamp(1), 20).clock(ms(5)).event(Timestamp(2), 22);
+    /// let sums = Flow::from_scripts([script])
+    ///     .key_by(|_| ())
+    ///     .window(Window::global())
+    ///     .trigger(Trigger::every(10).or(Trigger::after_delay(ms(5))))
+    ///     .discarding()
+    ///     .sum(|x| *x)
+    ///     .linger(Duration::ZERO)
+    ///     .on(Executor::simulation(7));
+    /// assert_panes(sums.collect::<Vec<_>>()?, ["global=20 E0", "global=22 O1*"]);
+    /// # Ok::<(), flow::FlowError>(())
+    /// ```
     pub fn after_delay(delay: Duration) -> AfterDelay {
         AfterDelay::new(delay)
     }
