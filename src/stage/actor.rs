@@ -179,6 +179,10 @@ impl<R: Role> Actor<R> {
                     let peer = Peer { id, side: Side::Producer, name };
                     self.input.join(*joining);
                     self.with_context(|role, cx| role.on_subscribe(&peer, cx))?;
+                    // One that is at its end takes nothing more.
+                    if let (Life::Ending { .. }, Some(taking)) = (&self.life, self.input.get(id)) {
+                        taking.leave(self.life.reason());
+                    }
                 }
                 Mail::AskFor { id, events } => {
                     if let Some(taking) = self.input.get(id) {
