@@ -81,6 +81,12 @@ impl<R: Role> Actor<R> {
     pub(super) fn exit(&mut self, reason: &Reason) -> Step {
         self.life = Life::Over;
         let (mail, mut watchers) = self.mailbox.close(reason);
+        // Before anybody who waits for the end goes on.
+        for watcher in watchers.take() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| watcher(reason))) {
+                self.shared.core().fail(self.named(culprit::named(payload)));
+            }
+        }
         let mut unhandled: Vec<(Id, VecDeque<R::In>)> = Vec::new();
         let counters = &self.mailbox.counters;
         for waiting in self.line.drain(..) {
@@ -107,11 +113,6 @@ impl<R: Role> Actor<R> {
         });
         self.output.end(reason, counters);
         self.shared.is_over(self.mailbox.task.id(), reason, self.linked);
-        for watcher in watchers.take() {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| watcher(reason))) {
-                self.shared.core().fail(self.named(culprit::named(payload)));
-            }
-        }
         Step::Done
     }
 
