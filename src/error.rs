@@ -100,6 +100,14 @@ impl FlowError {
         error.change(|inner| inner.payload = Some(Mutex::new(Some(payload))))
     }
 
+    /// An error that a user's code returned. One of ours comes through as it is: it is the first cause.
+    pub(crate) fn of(kind: ErrorKind, what: &'static str, error: BoxError) -> Self {
+        match error.downcast::<FlowError>() {
+            Ok(cause) => *cause,
+            Err(error) => FlowError::new(kind, what).with_source(error),
+        }
+    }
+
     pub(crate) fn with_site(self, site: Site) -> Self {
         self.change(|inner| {
             inner.site.get_or_insert(site);

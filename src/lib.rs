@@ -126,7 +126,7 @@ mod time;
 mod window;
 
 #[cfg(all(feature = "async", not(loom)))]
-pub use crate::bridge::{AsyncTask, FlowStream};
+pub use crate::bridge::{AsyncTask, EventStream, FlowStream};
 #[cfg(all(feature = "indicatif", not(loom)))]
 pub use crate::progress::Progress;
 /// A late event of a join in time: of the left flow or of the right one.
@@ -157,7 +157,7 @@ pub use crate::{
         Collect, Destination, Encoder, FlowIter, Handle, Ignore, IntoIter, Job, Jobs, Lines,
         MinMax, Part, Sink, Written, run,
     },
-    source::{Demand, Integer, Notifier, Produced, Producer},
+    source::{Demand, Integer, IntoProducer, Notifier, Produced, Producer},
     state::{Aggregates, Aggregator, FlowHasher, Lend, Number, TotalOrd},
     text::Text,
     time::Timestamp,

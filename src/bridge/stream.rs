@@ -4,21 +4,19 @@
 //! and whoever wakes the stream wakes the task. The other way round, what a flow's reader sleeps on
 //! is the waker of whoever polls. Nothing polls in a loop, and no runtime is needed.
 
-use crate::error::{ErrorKind, FlowError, Site};
+use crate::error::{FlowError, Site};
 use crate::kernel::culprit::guarded;
 use crate::kernel::{Make, Push};
 use crate::ops::{ByReference, Flow, Node, Sequenced};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::core::{Cx, Phase};
-use crate::runtime::edge::{Received, Receiver};
 use crate::runtime::pool::IntoPool;
 use crate::runtime::stage::{Input, Pull};
 use crate::runtime::task::TaskRef;
-use crate::runtime::worker::{Owned, Run, Spawn, Steps};
-use crate::sink::drop_caught;
+use crate::runtime::worker::Steps;
+use crate::sink::{Look, Polled};
 use crate::source::feed;
 use futures_util::Stream;
-use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,7 +30,7 @@ impl Flow {
     /// better sent into a channel by a task there. It is polled only while there is demand. A run
     /// that ends, for whatever reason, does not wait for the next item, and drops the stream. A
     /// stream that has nothing and has kept no waker can never go on: that is
-    /// [`ErrorKind::Stalled`].
+    /// [`ErrorKind::Stalled`](crate::ErrorKind::Stalled).
     ///
     /// ```
     /// use flow::Flow;
@@ -81,18 +79,18 @@ impl<S: Stream<Item: Send> + Send> Node for FromStream<S> {
         M: Make<Kernel: Push<S::Item>> + 'env,
     {
         let site = self.site;
-        let input = Polled { stream: Some(Box::pin(self.stream)), site };
+        let input = PolledStream { stream: Some(Box::pin(self.stream)), site };
         feed::build(|_| vec![input], site, stage, builder, make);
     }
 }
 
-struct Polled<S> {
+struct PolledStream<S> {
     /// Until it has ended.
     stream: Option<Pin<Box<S>>>,
     site: Site,
 }
 
-impl<S: Stream<Item: Send> + Send> Input<IntoPool<S::Item>> for Polled<S> {
+impl<S: Stream<Item: Send> + Send> Input<IntoPool<S::Item>> for PolledStream<S> {
     fn pull(&mut self, pool: &mut IntoPool<S::Item>, room: usize, cx: &mut Cx<'_>) -> Pull {
         let Some(stream) = &mut self.stream else {
             return Pull::End;
@@ -177,13 +175,10 @@ impl<N: Node + 'static> Flow<N> {
     #[track_caller]
     pub fn into_stream(self) -> FlowStream<N::Item> {
         let (reading, failure) = match self.compile_for_poller(Site::here("into_stream")) {
-            Ok((run, receiver)) => {
-                let threads = Owned::new(Arc::new(run));
-                (Some(Reading { receiver, threads, batch: None, started: false }), None)
-            }
+            Ok(compiled) => (Some(Polled::new(compiled)), None),
             Err(refused) => (None, Some(refused)),
         };
-        FlowStream { reading, at_hand: VecDeque::new(), failure }
+        FlowStream { reading, failure }
     }
 }
 
@@ -191,17 +186,8 @@ impl<N: Node + 'static> Flow<N> {
 #[must_use = "a stream does nothing until it is polled"]
 pub struct FlowStream<T> {
     /// Until the run has ended.
-    reading: Option<Reading<T>>,
-    at_hand: VecDeque<T>,
+    reading: Option<Polled<T>>,
     failure: Option<FlowError>,
-}
-
-struct Reading<T> {
-    receiver: Receiver<T>,
-    threads: Owned,
-    /// The batch at hand: its producer and its size, for which credit is due when it is read.
-    batch: Option<(usize, usize)>,
-    started: bool,
 }
 
 impl<T> fmt::Debug for FlowStream<T> {
@@ -210,76 +196,10 @@ impl<T> fmt::Debug for FlowStream<T> {
     }
 }
 
-/// What a poller finds.
-enum Found<T> {
-    Batch(Vec<T>),
-    Nothing,
-    End,
-}
-
-impl<T> Reading<T> {
-    fn start(&mut self) {
-        let run = &self.threads.run;
-        if !std::mem::replace(&mut self.started, true)
-            && !run.core.is_simulated()
-            && let Err(error) = self.threads.helper()
-        {
-            let error =
-                FlowError::new(ErrorKind::Source, "no thread could be started").with_source(error);
-            run.core.fail(error);
-        }
-    }
-
-    /// Whoever registered before is woken when there is something after [`Found::Nothing`].
-    fn find(&mut self, spent: Vec<T>) -> Found<T> {
-        let run: &Run<'static> = &self.threads.run;
-        if let Some((input, events)) = self.batch.take() {
-            self.receiver.handled(input, events, spent, false);
-        }
-        loop {
-            // Looked at before the results: what came before the end is read after it, too.
-            let over = run.core.is_over();
-            if run.core.has_failed() {
-                return Found::End;
-            }
-            match self.receiver.receive() {
-                Received::Batch { input, events } => {
-                    self.batch = Some((input, events.len()));
-                    return Found::Batch(events);
-                }
-                Received::End => return Found::End,
-                Received::Nothing if over => return Found::End,
-                Received::Nothing => {}
-            }
-            if run.core.is_simulated() && run.step(&self.threads) {
-                continue;
-            }
-            run.core.reader_sleeps(true);
-            let at_rest = run.core.is_at_rest(1);
-            if self.receiver.inbox().has_messages() || run.core.is_over() {
-                run.core.reader_sleeps(false);
-            } else if at_rest {
-                run.core.fail_if_stalled(1);
-            } else {
-                return Found::Nothing;
-            }
-        }
-    }
-
-    /// Ends the run and waits for its threads.
-    fn close(self, unread: VecDeque<T>) -> Option<FlowError> {
-        let Reading { receiver, threads, .. } = self;
-        threads.run.core.cancel();
-        threads.join();
-        drop_caught((receiver, unread), &threads.run);
-        threads.run.finish().err()
-    }
-}
-
 impl<T> FlowStream<T> {
     fn close(&mut self) {
         if let Some(reading) = self.reading.take() {
-            self.failure = reading.close(std::mem::take(&mut self.at_hand));
+            self.failure = reading.close().err();
         }
     }
 }
@@ -293,21 +213,19 @@ impl<T> Stream for FlowStream<T> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
-            if let Some(event) = this.at_hand.pop_front() {
-                return Poll::Ready(Some(Ok(event)));
-            }
             let Some(reading) = &mut this.reading else {
                 return Poll::Ready(this.failure.take().map(Err));
             };
-            let core = &reading.threads.run.core;
-            core.poller.register(cx.waker());
-            core.reader_sleeps(false);
-            reading.start();
-            match reading.find(Vec::from(std::mem::take(&mut this.at_hand))) {
-                Found::Batch(events) => this.at_hand = VecDeque::from(events),
-                Found::End => this.close(),
-                Found::Nothing => {
-                    let run: &Run<'static> = &reading.threads.run;
+            match reading.look(cx.waker()) {
+                Look::Events => {
+                    if let Some(event) = reading.at_hand().pop_front() {
+                        return Poll::Ready(Some(Ok(event)));
+                    }
+                }
+                Look::Again => {}
+                Look::End => this.close(),
+                Look::Nothing => {
+                    let run = reading.run();
                     if run.core.is_simulated() {
                         // Nobody else runs it: virtual time goes on, or something outside has to.
                         run.wait(&|| false);

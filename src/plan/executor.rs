@@ -45,6 +45,15 @@ impl Executor {
         Executor(Kind::Simulation(seed))
     }
 
+    /// One worker per core, also where the flow is compiled within another one's closure.
+    pub(crate) fn all_cores() -> Self {
+        Executor(Kind::Threads(parallelism()))
+    }
+
+    pub(crate) fn is_simulation(&self) -> bool {
+        matches!(self.0, Kind::Simulation(_))
+    }
+
     /// Why this executor cannot be, if it cannot.
     pub(crate) fn refused(&self) -> Option<String> {
         match self.0 {

@@ -7,6 +7,7 @@
 
 use super::census::Census;
 use super::clock::Clock;
+use super::poller::Poller;
 use super::simulation::Simulation;
 use super::sleep::Sleep;
 use super::task::{Home, Ready, TaskRef};
@@ -49,10 +50,13 @@ pub(crate) struct Core {
     /// Threads of single tasks, by the tasks' numbers.
     own_threads: Mutex<BTreeMap<usize, Unparker>>,
     halt: OnceLock<Halt>,
+    /// Called when the run is over.
+    when_over: OnceLock<WhenOver>,
     /// The task elsewhere that reads the flow, where that is no thread.
-    #[cfg(feature = "async")]
-    pub(crate) poller: futures_util::task::AtomicWaker,
+    pub(crate) poller: Poller,
 }
+
+type WhenOver = Box<dyn Fn() + Send + Sync>;
 
 enum Queue {
     Threads(ReadyQueue),
@@ -166,8 +170,8 @@ impl Core {
             bytes_total: AtomicU64::new(0),
             own_threads: Mutex::default(),
             halt: OnceLock::new(),
-            #[cfg(feature = "async")]
-            poller: futures_util::task::AtomicWaker::new(),
+            when_over: OnceLock::new(),
+            poller: Poller::new(),
         }
     }
 
@@ -175,7 +179,6 @@ impl Core {
     /// that polls.
     pub(crate) fn wake_reader(&self) {
         self.sleep.wake_all();
-        #[cfg(feature = "async")]
         self.poller.wake();
     }
 
@@ -216,6 +219,8 @@ impl Core {
             (Queue::Threads(_), None) => self.queue_ready(task.ready()),
             (Queue::Simulated(simulation), None) => {
                 unpoisoned(simulation.lock()).schedule(task.ready());
+                // Whoever polls a simulated run is also who runs it.
+                self.poller.wake();
             }
         }
     }
@@ -357,7 +362,15 @@ impl Core {
             for thread in unpoisoned(self.own_threads.lock()).values() {
                 thread.unpark();
             }
+            if let Some(tell) = self.when_over.get() {
+                tell();
+            }
         }
+    }
+
+    /// Who is told when the run is over, perhaps several times.
+    pub(crate) fn tell_when_over(&self, tell: impl Fn() + Send + Sync + 'static) {
+        let _set_once = self.when_over.set(Box::new(tell));
     }
 
     /// What stages are called; only asked when something fails.
@@ -420,6 +433,11 @@ impl Core {
 
     pub(crate) fn has_failed(&self) -> bool {
         self.is_over() && unpoisoned(self.failure.lock()).is_some()
+    }
+
+    /// The cause of the failure, if there is one by now.
+    pub(crate) fn failure(&self) -> Option<FlowError> {
+        unpoisoned(self.failure.lock()).clone()
     }
 
     /// The cause of the failure, to be taken once after the run.

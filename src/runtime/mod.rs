@@ -13,6 +13,8 @@ pub(crate) mod junction;
 #[cfg(not(loom))]
 pub(crate) mod meter;
 #[cfg(not(loom))]
+pub(crate) mod poller;
+#[cfg(not(loom))]
 pub(crate) mod pool;
 pub(crate) mod post;
 #[cfg(not(loom))]

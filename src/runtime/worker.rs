@@ -421,6 +421,7 @@ impl Spawn for Scoped<'_, '_, '_> {
 }
 
 /// Threads that their owner joins.
+#[derive(Clone)]
 pub(crate) struct Owned {
     pub(crate) run: Arc<Run<'static>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
@@ -432,12 +433,17 @@ impl Owned {
     }
 
     fn spawn(&self, name: &str, body: impl FnOnce(&Owned) + Send + 'static) -> io::Result<()> {
-        let this = Owned { run: Arc::clone(&self.run), threads: Arc::clone(&self.threads) };
+        let this = self.clone();
         let thread = thread::Builder::new().name(name.into()).spawn(move || body(&this))?;
         let mut threads = unpoisoned(self.threads.lock());
         threads.retain(|thread| !thread.is_finished());
         threads.push(thread);
         Ok(())
+    }
+
+    /// A thread that runs something else than tasks; it must end with the run.
+    pub(crate) fn apart(&self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.spawn(name, |_| body())
     }
 
     /// Waits for all threads, also for those that others start meanwhile.

@@ -79,7 +79,6 @@ impl<N: Node> Flow<N> {
     }
 
     /// As [`compile_for_reader`](Self::compile_for_reader), for a reader that runs no task itself.
-    #[cfg(feature = "async")]
     pub(crate) fn compile_for_poller<'env>(
         self,
         site: Site,

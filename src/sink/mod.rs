@@ -17,6 +17,7 @@ mod job;
 mod json;
 mod lines;
 mod minmax;
+mod polled;
 mod search;
 mod try_collect;
 mod write;
@@ -29,14 +30,14 @@ pub(crate) use collect::{Collected, in_order};
 pub use csv::Csv;
 pub use for_each::Ignore;
 pub use handle::Handle;
-#[cfg(feature = "async")]
-pub(crate) use iter::drop_caught;
+use iter::drop_caught;
 pub use iter::{FlowIter, IntoIter};
 pub use job::{Job, Jobs, run};
 #[cfg(feature = "json")]
 pub use json::Json;
 pub use lines::Lines;
 pub use minmax::MinMax;
+pub(crate) use polled::{Look, Polled};
 pub use write::{Destination, Encoder, Written};
 
 use crate::error::{BoxError, ErrorKind, FlowError, Site};

@@ -9,6 +9,7 @@ mod cursor;
 pub(crate) mod feed;
 mod files;
 mod generators;
+mod into_producer;
 mod iter;
 #[cfg(feature = "json")]
 mod json;
@@ -21,5 +22,6 @@ mod vec;
 
 pub use cursor::Integer;
 pub(crate) use feed::build_per_source;
-pub(crate) use producer::{Asking, Rung};
+pub use into_producer::IntoProducer;
+pub(crate) use producer::{Asking, FromStages, Rung};
 pub use producer::{Demand, Notifier, Produced, Producer};

@@ -1,6 +1,7 @@
 //! A user's own producers: asked for events by demand, never for more than their consumers can take.
 
 use super::feed;
+use super::into_producer::{IntoProducer, waker};
 use super::marks::Marks;
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
 use crate::kernel::culprit::guarded;
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
 
 /// A source that you write: it answers demand.
 ///
@@ -179,6 +181,12 @@ impl<T> Demand<'_, T> {
         *self.awaits_bell = true;
         Notifier::new(self.task, self.rung.get_or_insert_default())
     }
+
+    /// A notifier as a waker: taken once, and waited for after every [`Produced::Pending`].
+    pub(crate) fn bell<'b>(&mut self, bell: &'b mut Option<Waker>) -> &'b Waker {
+        *self.awaits_bell = true;
+        bell.get_or_insert_with(|| waker(self.notifier()))
+    }
 }
 
 impl<T> Extend<T> for Demand<'_, T> {
@@ -258,11 +266,22 @@ impl Drop for Bell {
 
 impl Flow {
     /// The events of producers that you write, each asked for what its consumers can take:
-    /// `max_demand` at first, and again whenever `min_demand` or less is still pending.
+    /// `max_demand` at first, and again whenever `min_demand` or less is still pending. Or the events of
+    /// stages that run: see [`IntoProducer`].
     #[track_caller]
-    pub fn from_stages<P: Producer>(producers: impl IntoIterator<Item = P>) -> Flow<FromStages<P>> {
+    pub fn from_stages<P>(producers: impl IntoIterator<Item = P>) -> Flow<FromStages<P::Producer>>
+    where
+        P: IntoProducer,
+    {
         let site = Site::here("from_stages");
-        Flow::of(FromStages { producers: producers.into_iter().collect(), site })
+        let producers = producers.into_iter().map(|producer| producer.into_producer(site));
+        Flow::of(FromStages::new(producers.collect(), site))
+    }
+}
+
+impl<P: Producer> FromStages<P> {
+    pub(crate) fn new(producers: Vec<P>, site: Site) -> Self {
+        FromStages { producers, site }
     }
 }
 
@@ -423,8 +442,8 @@ impl<P: Producer, K: Push<P::Item>> Input<K> for FromProducer<P> {
                 .asking
                 .ask(room, emitted, marks, cx, |demand| guarded(site, || producer.produce(demand)));
             if let Err(error) = asked {
-                let failed = FlowError::new(ErrorKind::Source, "a producer failed");
-                cx.task.fail(failed.with_source(error).with_site(self.site));
+                let failed = FlowError::of(ErrorKind::Source, "a producer failed", error);
+                cx.task.fail(failed.with_site(self.site));
                 return Pull::Wait;
             }
         }

@@ -17,7 +17,7 @@ use super::rare::Rare;
 use super::reason::Reason;
 use super::role::{Next, Role, Turn};
 use super::shared::Shared;
-use super::subscription::{Cancel, Request};
+use super::subscription::{Cancel, Request, SubscriptionId};
 use crate::error::{BoxError, ErrorKind, FlowError, Site};
 use crate::kernel::culprit::{self, guarded};
 use crate::runtime::core::Cx;
@@ -126,6 +126,9 @@ impl<R: Role> Actor<R> {
             if self.work_off(cx)? {
                 return Ok(Step::Again);
             }
+            if R::LATER {
+                self.settle()?;
+            }
             let more = self.produce(cx)? | self.tend(cx)?;
             self.call_after_buffered()?;
             if matches!(self.life, Life::Ending { .. }) && self.nobody_takes_more() {
@@ -215,7 +218,11 @@ impl<R: Role> Actor<R> {
                         self.end(true)?;
                     }
                 }
-                Mail::Stop(reason) => return Err(Stop::Now(reason)),
+                Mail::Stop(reason) => {
+                    if !self.role.stops(&reason) {
+                        return Err(Stop::Now(reason));
+                    }
+                }
             }
         }
         Ok(asked)
@@ -242,7 +249,7 @@ impl<R: Role> Actor<R> {
                     if self.output.room() == 0 {
                         break;
                     }
-                    let n = cx.limit(taking.batch.min(events.len()));
+                    let n = taking.takes(cx.limit(taking.batch.min(events.len())));
                     done += n;
                     self.mailbox.counters.took(n);
                     let batch = Batch { events: events.drain(..n), from: id };
@@ -254,7 +261,7 @@ impl<R: Role> Actor<R> {
                         self.line.pop_front();
                     }
                     self.dispatch()?;
-                    if let Some(taking) = self.input.get(id) {
+                    if let (Some(taking), false) = (self.input.get(id), R::LATER) {
                         taking.handled(n, emptied);
                     }
                 }
@@ -346,7 +353,7 @@ impl<R: Role> Actor<R> {
     }
 
     pub(super) fn failed(error: BoxError) -> Stop {
-        Stop::Failed(FlowError::new(R::FAILS, "a stage failed").with_source(error))
+        Stop::Failed(FlowError::of(R::FAILS, "a stage failed", error))
     }
 
     /// Runs a closure on the user's own type.
@@ -360,6 +367,18 @@ impl<R: Role> Actor<R> {
         if !self.after_buffered.is_empty() && self.output.buffered() == 0 {
             for call in self.after_buffered.take() {
                 self.call(call)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for more where events have been handled since.
+    fn settle(&mut self) -> Result<(), Stop> {
+        let mut settled = Vec::new();
+        self.role.settle(&mut settled).map_err(Self::failed)?;
+        for (SubscriptionId(id), events) in settled {
+            if let Some(taking) = self.input.get(id) {
+                taking.handled(events, None);
             }
         }
         Ok(())
@@ -389,6 +408,8 @@ impl<R: Role> Actor<R> {
                     }
                 }
                 Order::Stop => self.end(true)?,
+                Order::Exit(Reason::Failed(error)) => return Err(Stop::Failed(error)),
+                Order::Exit(reason) => return Err(Stop::Now(reason)),
             }
         }
         self.dispatch()

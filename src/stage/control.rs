@@ -1,6 +1,7 @@
 //! What a stage can do from within its callbacks, and whom they are about.
 
 use super::mailbox::Id;
+use super::reason::Reason;
 use super::subscription::SubscriptionId;
 use std::collections::VecDeque;
 use std::fmt;
@@ -52,6 +53,8 @@ pub(crate) enum Order {
     Ask(Id, usize),
     Cancel(Id),
     Stop,
+    /// At once, and so.
+    Exit(Reason),
 }
 
 impl<O> Context<'_, O> {

@@ -2,7 +2,7 @@
 
 use super::actor::{Actor, Life, Stop, Waiting};
 use super::control::{Peer, Side};
-use super::mailbox::{Id, Mail};
+use super::mailbox::{Downstream, Id, Mail};
 use super::reason::Reason;
 use super::role::Role;
 use super::subscription::Cancel;
@@ -11,6 +11,7 @@ use crate::kernel::culprit::{self, guarded};
 use crate::runtime::task::Step;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 impl<R: Role> Drop for Actor<R> {
     /// Where the runtime is dropped with its stages.
@@ -24,7 +25,8 @@ impl<R: Role> Drop for Actor<R> {
 impl<R: Role> Actor<R> {
     /// An input has ended.
     pub(super) fn ended(&mut self, id: Id, reason: Reason) -> Result<(), Stop> {
-        let Some(taking) = self.input.remove(id) else {
+        let own = Arc::clone(&self.mailbox) as Arc<dyn Downstream<R::In>>;
+        let Some((taking, reason)) = self.input.ended(id, reason, own) else {
             return Ok(());
         };
         let peer = Peer { id, side: Side::Producer, name: taking.producer() };
@@ -74,12 +76,16 @@ impl<R: Role> Actor<R> {
 
     /// Whether nothing is left that anybody could be given.
     pub(super) fn nobody_takes_more(&self) -> bool {
-        self.output.buffered() == 0 || (self.draining && !self.output.has_consumers())
+        !self.role.is_busy()
+            && (self.output.buffered() == 0 || (self.draining && !self.output.has_consumers()))
     }
 
     /// Tells everybody that it is over.
     pub(super) fn exit(&mut self, reason: &Reason) -> Step {
         self.life = Life::Over;
+        if let Some(name) = &self.mailbox.name {
+            self.shared.names.forget(name, self.mailbox.task.id());
+        }
         let (mail, mut watchers) = self.mailbox.close(reason);
         // Before anybody who waits for the end goes on.
         for watcher in watchers.take() {

@@ -1,8 +1,9 @@
 //! What a stage takes: its subscriptions, and when each asks for more.
 
-use super::mailbox::{Id, Upstream};
+use super::dispatch::SharedSelector;
+use super::mailbox::{Downstream, Id, Upstream};
 use super::reason::Reason;
-use super::subscription::{Cancel, Joining};
+use super::subscription::{Cancel, Joining, Request};
 use crate::runtime::credit::Demand;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,6 +25,10 @@ pub(crate) struct Taking<T> {
     pub(crate) batch: usize,
     manual: bool,
     partition: Option<usize>,
+    /// Kept where it may be needed again.
+    selector: Option<SharedSelector<T>>,
+    /// What was asked for and has not come.
+    outstanding: usize,
     pub(crate) cancel: Cancel,
     /// An empty buffer that goes back with the next ask.
     spare: VecDeque<T>,
@@ -31,7 +36,7 @@ pub(crate) struct Taking<T> {
     leaving: Option<VecDeque<T>>,
 }
 
-impl<T> Input<T> {
+impl<T: Send + 'static> Input<T> {
     pub(crate) fn new() -> Self {
         Input { subscriptions: Vec::new(), some_ended: false, cut_short: false }
     }
@@ -41,7 +46,7 @@ impl<T> Input<T> {
     }
 
     pub(crate) fn join(&mut self, joining: Joining<T>) {
-        let Joining { id, upstream, max, min, manual, cancel, partition } = joining;
+        let Joining { id, upstream, max, min, manual, cancel, partition, selector } = joining;
         self.subscriptions.push(Taking {
             id,
             upstream,
@@ -49,6 +54,8 @@ impl<T> Input<T> {
             batch: max - min,
             manual,
             partition,
+            selector,
+            outstanding: if manual { 0 } else { max },
             cancel,
             spare: VecDeque::new(),
             leaving: None,
@@ -59,14 +66,21 @@ impl<T> Input<T> {
         self.subscriptions.iter_mut().find(|taking| taking.id == id)
     }
 
-    /// Takes out a subscription that has ended; what came after it was cancelled goes back.
-    pub(crate) fn remove(&mut self, id: Id) -> Option<Taking<T>> {
+    /// Takes out a subscription that has ended for good, with how it has; what came after it was
+    /// cancelled goes back. One that resumes is kept.
+    pub(crate) fn ended(
+        &mut self,
+        id: Id,
+        reason: Reason,
+        own: Arc<dyn Downstream<T>>,
+    ) -> Option<(Taking<T>, Reason)> {
         let at = self.subscriptions.iter().position(|taking| taking.id == id)?;
+        let reason = self.subscriptions[at].resumes(reason, own).err()?;
         let mut taking = self.subscriptions.remove(at);
         if let Some(unhandled) = taking.leaving.take().filter(|unhandled| !unhandled.is_empty()) {
             taking.upstream.leave(id, Reason::Cancelled, unhandled, taking.partition);
         }
-        Some(taking)
+        Some((taking, reason))
     }
 
     /// Wants nothing more of any of them.
@@ -88,7 +102,34 @@ impl<T> Input<T> {
     }
 }
 
-impl<T> Taking<T> {
+impl<T: Send + 'static> Taking<T> {
+    /// So many events have come and are handled now.
+    pub(crate) fn takes(&mut self, events: usize) -> usize {
+        self.outstanding = self.outstanding.saturating_sub(events);
+        events
+    }
+
+    /// The stage has ended. Subscribes again where there may be another one, for what has not come;
+    /// otherwise gives how it ended for good.
+    fn resumes(
+        &mut self,
+        reason: Reason,
+        downstream: Arc<dyn Downstream<T>>,
+    ) -> Result<(), Reason> {
+        if self.leaving.is_some() {
+            return Err(reason);
+        }
+        self.upstream.resumes(reason)?;
+        let request = Request {
+            id: self.id,
+            downstream,
+            selector: self.selector.clone().map(SharedSelector::boxed),
+            partition: self.partition,
+            credit: self.outstanding,
+        };
+        self.upstream.subscribe(request).map_err(|(_, reason)| reason)
+    }
+
     /// Records handled events, asks for more when it is time to; `emptied` is the buffer that they
     /// came in, if all of it was handled.
     pub(crate) fn handled(&mut self, events: usize, emptied: Option<VecDeque<T>>) {
@@ -103,6 +144,7 @@ impl<T> Taking<T> {
 
     pub(crate) fn ask(&mut self, events: usize) {
         if events > 0 {
+            self.outstanding = self.outstanding.saturating_add(events);
             self.upstream.ask(self.id, events, std::mem::take(&mut self.spare));
         }
     }
@@ -175,7 +217,17 @@ mod tests {
                 let upstream = Arc::clone(&asked) as Arc<dyn Upstream<u64>>;
                 let (cancel, partition) = (Cancel::default(), None);
                 let mut input = Input::new();
-                input.join(Joining { id: 7, upstream, max, min, manual, cancel, partition });
+                let selector = None;
+                input.join(Joining {
+                    id: 7,
+                    upstream,
+                    max,
+                    min,
+                    manual,
+                    cancel,
+                    partition,
+                    selector,
+                });
                 for (events, asks) in handled {
                     input.get(7).unwrap().handled(*events, None);
                     let expected: &[usize] = if *asks == 0 || manual { &[] } else { &[*asks] };

@@ -3,12 +3,12 @@
 use super::actor::{Actor, Life};
 use super::dispatch::{Broadcast, ByDemand, Dispatcher, Partition};
 use super::input::Input;
-use super::mailbox::{Downstream, Mail, Mailbox};
+use super::mailbox::{Downstream, Lives, Mailbox, Upstream};
 use super::output::{BUFFER, Output, Overflow};
 use super::rare::Rare;
 use super::reason::Reason;
-use super::reference::StageRef;
-use super::role::Role;
+use super::reference::{Address, StageRef};
+use super::role::{Own, Role};
 use super::shared::{Shared, Tells};
 use super::subscription::Subscribe;
 use crate::error::Site;
@@ -21,10 +21,13 @@ use std::sync::Arc;
 /// A stage that is about to be started: see [`Stages`](super::Stages).
 #[must_use = "a stage does nothing before `start`"]
 pub struct Launch<R: Role> {
-    shared: Arc<Shared>,
-    role: R,
-    site: Site,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) role: R,
+    pub(crate) site: Site,
     name: Option<Arc<str>>,
+    registered: bool,
+    /// Under which it is found where that is not its own.
+    pub(super) address: Option<Arc<dyn Upstream<R::Out>>>,
     subscriptions: Vec<(Subscribe<R::In>, Site)>,
     dispatcher: Box<dyn Dispatcher<R::Out>>,
     buffer: usize,
@@ -47,6 +50,8 @@ impl<R: Role> Launch<R> {
             role,
             site,
             name: None,
+            registered: false,
+            address: None,
             subscriptions: Vec::new(),
             dispatcher: Box::new(ByDemand),
             buffer: BUFFER,
@@ -61,6 +66,15 @@ impl<R: Role> Launch<R> {
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
         self
+    }
+
+    /// Names the stage, and makes it known by this name: [`Scope::find`](super::Scope::find). A stage
+    /// whose name is taken fails when it is started, with [`ErrorKind::Option`](crate::ErrorKind::Option).
+    /// The name is free again when the stage is over. A supervised [`Child`](super::Child) is found as
+    /// what it is in all its lives.
+    pub fn registered(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.registered = true;
+        self.named(name)
     }
 
     /// Its failure ends only itself and what depends on it. Otherwise the first failure ends all
@@ -81,9 +95,10 @@ impl<R: Role> Launch<R> {
     }
 
     /// Starts the stage.
-    pub fn start(self) -> StageRef<R::Stage, R::In, R::Out> {
+    pub fn start(mut self) -> StageRef<R::Stage, R::In, R::Out> {
         let task = self.shared.next_task();
-        let mailbox = Mailbox::new(task.clone(), self.name);
+        let mailbox = Mailbox::new(task.clone(), self.name.clone());
+        let first = self.role.begins(Own(Arc::clone(&mailbox) as Arc<dyn Address<_, _, _>>));
         let actor = Actor {
             mailbox: Arc::clone(&mailbox),
             role: self.role,
@@ -107,13 +122,19 @@ impl<R: Role> Launch<R> {
         };
         task.put(Box::new(actor));
         self.shared.lives(Arc::clone(&mailbox) as Arc<dyn Tells>);
+        if let Some(first) = first {
+            mailbox.order(first);
+        }
+        let stage = StageRef::new(Arc::clone(&mailbox), &self.shared);
+        if let (Some(name), true) = (&self.name, self.registered) {
+            stage.register(name, task.id(), self.address, self.site);
+        }
         let own = || Arc::clone(&mailbox) as Arc<dyn Downstream<R::In>>;
         let joins = self.subscriptions.into_iter().map(|(how, site)| how.split(own(), site));
         match joins.collect() {
             Ok(joins) => mailbox.join(joins),
-            Err(refused) => Tells::stop(&*mailbox, Reason::Failed(refused)),
+            Err(refused) => Lives::stop(&*mailbox, Reason::Failed(refused)),
         }
-        let stage = StageRef::new(mailbox, &self.shared);
         // Also a stage that nobody has written to has something to do: an iterator moves away.
         task.notify();
         stage
@@ -169,13 +190,5 @@ impl<R: Role> Launch<R> {
 impl<R: Role> Tells for Mailbox<R> {
     fn task(&self) -> &TaskRef {
         &self.task
-    }
-
-    fn drain(&self) {
-        let _ended_meanwhile = self.send(Mail::Drain);
-    }
-
-    fn stop(&self, reason: Reason) {
-        let _ended_meanwhile = self.send(Mail::Stop(reason));
     }
 }

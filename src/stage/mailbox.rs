@@ -31,6 +31,11 @@ pub(crate) trait Upstream<T>: Send + Sync {
     /// It leaves, and has not handled these.
     fn leave(&self, id: Id, reason: Reason, unhandled: VecDeque<T>, partition: Option<usize>);
     fn name(&self) -> Option<Arc<str>>;
+    /// Whether there may be another stage here after one that ended so: who subscribes again waits for
+    /// it. Otherwise how it has ended for good.
+    fn resumes(&self, reason: Reason) -> Result<(), Reason> {
+        Err(reason)
+    }
 }
 
 /// What a stage says to a consumer.
@@ -52,6 +57,21 @@ pub(crate) trait Controls: Send + Sync {
     /// Somebody outside can make the stage move, or cannot any more.
     fn handle_made(&self);
     fn handle_dropped(&self);
+    /// Makes the stage have a turn.
+    fn wake(&self);
+}
+
+/// What anybody may say to a stage that takes events.
+pub(crate) trait Takes<T>: Downstream<T> + Controls {
+    fn join(&self, joining: Joining<T>, request: Request<T>);
+}
+
+/// What anybody may say to a stage, whatever it takes and emits.
+pub(crate) trait Lives: Send + Sync {
+    fn stop(&self, reason: Reason);
+    fn drain(&self);
+    /// Tells somebody when it ends: at once if it has.
+    fn watch(&self, watcher: Watcher);
 }
 
 /// A consumer that leaves.
@@ -213,6 +233,12 @@ impl<R: Role> Mailbox<R> {
         }
     }
 
+    /// Calls something in its turn, however many calls wait.
+    pub(crate) fn order(&self, call: Call<R::Stage, R::Out>) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let _ended_meanwhile = self.send(Mail::Call(call));
+    }
+
     /// Counts one more call that waits. False: too many do.
     pub(crate) fn one_call_more(&self) -> bool {
         let more = |calls| (calls < CALLS).then_some(calls + 1);
@@ -320,5 +346,29 @@ impl<R: Role> Controls for Mailbox<R> {
         if self.handles.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.task.core().outside_leaves();
         }
+    }
+
+    fn wake(&self) {
+        self.task.notify();
+    }
+}
+
+impl<R: Role> Takes<R::In> for Mailbox<R> {
+    fn join(&self, joining: Joining<R::In>, request: Request<R::In>) {
+        Mailbox::join(self, vec![(joining, request)]);
+    }
+}
+
+impl<R: Role> Lives for Mailbox<R> {
+    fn stop(&self, reason: Reason) {
+        let _ended_meanwhile = self.send(Mail::Stop(reason));
+    }
+
+    fn drain(&self) {
+        let _ended_meanwhile = self.send(Mail::Drain);
+    }
+
+    fn watch(&self, watcher: Watcher) {
+        Mailbox::watch(self, watcher);
     }
 }

@@ -1,13 +1,14 @@
 //! Handles of running stages: subscribing, calling, stopping, waiting.
 
 use super::control::Context;
-use super::mailbox::{Call, Controls, Downstream, Mail, Mailbox, Upstream, Watcher};
+use super::ends::{Inlet, Outlet};
+use super::mailbox::{Call, Controls, Lives, Mail, Mailbox, Takes, Upstream};
 use super::reason::Reason;
 use super::reply::{CallError, Reply};
 use super::role::Role;
 use super::shared::Shared;
-use super::subscription::{Joining, Request, Subscribe, Subscription};
-use crate::error::{FlowError, Site};
+use super::subscription::{Subscribe, Subscription};
+use crate::error::{ErrorKind, FlowError, Site};
 use crate::runtime::worker::on_worker;
 use std::convert::Infallible;
 use std::fmt;
@@ -23,13 +24,11 @@ pub struct StageRef<S, In = Infallible, Out = Infallible> {
 }
 
 /// What a handle can say to its stage.
-pub(crate) trait Address<S, In, Out>: Upstream<Out> + Downstream<In> + Controls {
-    fn join(&self, joining: Joining<In>, request: Request<In>);
+pub(crate) trait Address<S, In, Out>: Upstream<Out> + Takes<In> + Lives {
+    /// Calls something in its turn, however many calls wait.
+    fn order(&self, call: Call<S, Out>);
     fn call(&self, call: Call<S, Out>, after_buffered: bool) -> Result<(), CallError>;
     fn forward(&self, forward: bool);
-    fn stop(&self, reason: Reason);
-    fn drain(&self);
-    fn watch(&self, watcher: Watcher);
     fn counted(&self) -> StageCounts;
 }
 
@@ -93,11 +92,7 @@ impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
     }
 
     fn subscribe_at(&self, how: Subscribe<In>, site: Site) -> Result<Subscription, FlowError> {
-        let consumer = Arc::clone(&self.address) as Arc<dyn Downstream<In>>;
-        let (joining, request) = how.split(consumer, site)?;
-        let id = joining.id;
-        self.address.join(joining, request);
-        Ok(Subscription::new(id, Arc::clone(&self.address) as Arc<dyn Controls>))
+        self.inlet().subscribe_at(how, site)
     }
 
     /// Takes from another stage, or in another way, in place of a subscription of this stage. Whatever
@@ -214,34 +209,51 @@ impl<S: 'static, In: Send + 'static, Out: Send + 'static> StageRef<S, In, Out> {
 
     /// What it emits, as something to subscribe to, whatever the stage is.
     pub fn outlet(&self) -> Outlet<Out> {
-        Outlet(Arc::clone(&self.address) as Arc<dyn Upstream<Out>>)
+        Outlet { upstream: self.upstream(), shared: Arc::clone(&self.shared) }
     }
-}
 
-/// What a stage emits, as something to subscribe to.
-pub struct Outlet<T>(pub(crate) Arc<dyn Upstream<T>>);
-
-impl<T> Clone for Outlet<T> {
-    fn clone(&self) -> Self {
-        Outlet(Arc::clone(&self.0))
+    /// Where it takes events, as something that can be made to subscribe, whatever the stage is.
+    pub fn inlet(&self) -> Inlet<In> {
+        Inlet::new(Arc::clone(&self.address) as Arc<dyn Takes<In>>, &self.shared)
     }
-}
 
-impl<T> fmt::Debug for Outlet<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Outlet({:?})", self.0.name())
+    pub(crate) fn upstream(&self) -> Arc<dyn Upstream<Out>> {
+        Arc::clone(&self.address) as Arc<dyn Upstream<Out>>
     }
-}
 
-impl<S: 'static, I: Send + 'static, T: Send + 'static> From<&StageRef<S, I, T>> for Outlet<T> {
-    fn from(stage: &StageRef<S, I, T>) -> Self {
-        stage.outlet()
+    pub(crate) fn lives(&self) -> Arc<dyn Lives> {
+        Arc::clone(&self.address) as Arc<dyn Lives>
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Calls something in its turn, however many calls wait.
+    pub(crate) fn order(&self, call: impl FnOnce(&mut S, &mut Context<'_, Out>) + Send + 'static) {
+        self.address.order(Box::new(call));
+    }
+
+    /// Registers it, or fails it.
+    pub(crate) fn register(
+        &self,
+        name: &Arc<str>,
+        task: usize,
+        address: Option<Arc<dyn Upstream<Out>>>,
+        site: Site,
+    ) {
+        let takes = Arc::clone(&self.address) as Arc<dyn Takes<In>>;
+        let upstream = address.unwrap_or_else(|| self.upstream());
+        if let Err(why) = self.shared.names.register(name, task, upstream, takes) {
+            let refused = FlowError::new(ErrorKind::Option, why).with_site(site);
+            self.address.stop(Reason::Failed(refused.with_stage(|| name.to_string())));
+        }
     }
 }
 
 impl<R: Role> Address<R::Stage, R::In, R::Out> for Mailbox<R> {
-    fn join(&self, joining: Joining<R::In>, request: Request<R::In>) {
-        Mailbox::join(self, vec![(joining, request)]);
+    fn order(&self, call: Call<R::Stage, R::Out>) {
+        Mailbox::order(self, call);
     }
 
     fn call(&self, call: Call<R::Stage, R::Out>, after_buffered: bool) -> Result<(), CallError> {
@@ -254,18 +266,6 @@ impl<R: Role> Address<R::Stage, R::In, R::Out> for Mailbox<R> {
 
     fn forward(&self, forward: bool) {
         let _ended_meanwhile = self.send(Mail::Forward(forward));
-    }
-
-    fn stop(&self, reason: Reason) {
-        let _ended_meanwhile = self.send(Mail::Stop(reason));
-    }
-
-    fn drain(&self) {
-        let _ended_meanwhile = self.send(Mail::Drain);
-    }
-
-    fn watch(&self, watcher: Watcher) {
-        Mailbox::watch(self, watcher);
     }
 
     fn counted(&self) -> StageCounts {

@@ -3,13 +3,18 @@
 use super::Consumer;
 use super::batch::Batch;
 use super::control::{Context, Peer};
+use super::mailbox::Call;
 use super::reason::Reason;
+use super::reference::Address;
+use super::subscription::SubscriptionId;
 use crate::error::{BoxError, ErrorKind, FlowError};
 use crate::ops::{Emitter, ProducerConsumer};
 use crate::runtime::task::TaskRef;
 use crate::source::{Demand, Produced, Producer};
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
 
 /// What a stage does. Implemented for what wraps a producer, a producer-consumer or a consumer.
 pub trait Role: Send + 'static {
@@ -30,6 +35,8 @@ pub trait Role: Send + 'static {
     const ANSWERS_DEMAND: bool = Self::PRODUCES;
     /// Whether it does something of its own accord.
     const TENDS: bool = false;
+    /// Whether events are handled later than in the call that hands them over.
+    const LATER: bool = false;
     /// What a failure of its is called.
     const FAILS: ErrorKind;
     /// The method that starts it.
@@ -65,9 +72,47 @@ pub trait Role: Send + 'static {
         true
     }
 
-    fn on_subscribe(&mut self, peer: &Peer, cx: &mut Context<'_, Self::Out>);
+    fn on_subscribe(&mut self, _peer: &Peer, _cx: &mut Context<'_, Self::Out>) {}
 
-    fn on_cancel(&mut self, peer: &Peer, reason: &Reason, cx: &mut Context<'_, Self::Out>);
+    fn on_cancel(&mut self, _peer: &Peer, _reason: &Reason, _cx: &mut Context<'_, Self::Out>) {}
+
+    /// It is about to be started as this stage. Gives what it does first.
+    fn begins(
+        &mut self,
+        _own: Own<Self::Stage, Self::In, Self::Out>,
+    ) -> Option<Call<Self::Stage, Self::Out>> {
+        None
+    }
+
+    /// What was handled since it was last asked, where that is [`LATER`](Self::LATER) than the call.
+    fn settle(&mut self, _settled: &mut Vec<(SubscriptionId, usize)>) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Whether something is under way that has to be waited for before it ends.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// It is told to end at once. True: it sees to that itself.
+    fn stops(&mut self, _reason: &Reason) -> bool {
+        false
+    }
+}
+
+/// A stage as it sees itself.
+pub struct Own<S, In, Out>(pub(crate) Arc<dyn Address<S, In, Out>>);
+
+impl<S, In, Out> Clone for Own<S, In, Out> {
+    fn clone(&self) -> Self {
+        Own(Arc::clone(&self.0))
+    }
+}
+
+impl<S, In, Out> fmt::Debug for Own<S, In, Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Own")
+    }
 }
 
 /// What a role that tends itself is told.
@@ -264,8 +309,4 @@ impl<I: Iterator<Item: Send + 'static> + Send + 'static> Role for Iterates<I> {
     ) -> Result<(), BoxError> {
         Ok(())
     }
-
-    fn on_subscribe(&mut self, _peer: &Peer, _cx: &mut Context<'_, I::Item>) {}
-
-    fn on_cancel(&mut self, _peer: &Peer, _reason: &Reason, _cx: &mut Context<'_, I::Item>) {}
 }

@@ -1,32 +1,42 @@
 //! What all stages of one runtime share: the workers' core, who lives, what failed.
 
+use super::mailbox::Lives;
+use super::names::Names;
+use super::port::Waits;
 use super::reason::Reason;
 use crate::runtime::clock::nanos;
 use crate::runtime::core::Core;
 use crate::runtime::task::TaskRef;
-use crate::runtime::worker::{Owned, Run, Steps, drop_caught};
+use crate::runtime::worker::{Owned, Steps, drop_caught};
 use crate::sync::{Condvar, Mutex, unpoisoned};
 use crossbeam_channel::{Receiver, TryRecvError};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, MutexGuard, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Shared {
-    run: Arc<Run<'static>>,
+    threads: Owned,
     next_task: AtomicUsize,
     /// Stages that are not over, by their tasks' numbers. Nothing when the runtime itself is over.
     alive: Mutex<Option<HashMap<usize, Arc<dyn Tells>>>>,
     /// Told whenever a stage is over.
     over: Condvar,
+    /// Who reads stages from outside.
+    readers: Mutex<Vec<Weak<dyn Waits>>>,
+    pub(super) names: Names,
+    /// What is done when all stages are over and their threads have ended.
+    at_end: Mutex<Vec<AtEnd>>,
+    /// Held by whoever runs the simulation.
+    simulating: Mutex<()>,
 }
 
+type AtEnd = Box<dyn FnOnce() + Send>;
+
 /// What the runtime says to every stage.
-pub(crate) trait Tells: Send + Sync {
+pub(crate) trait Tells: Lives {
     fn task(&self) -> &TaskRef;
-    fn drain(&self);
-    fn stop(&self, reason: Reason);
 }
 
 impl fmt::Debug for Shared {
@@ -36,13 +46,39 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(run: Arc<Run<'static>>) -> Arc<Self> {
-        Arc::new(Shared {
-            run,
+    pub(crate) fn new(threads: Owned) -> Arc<Self> {
+        let shared = Arc::new(Shared {
+            threads,
             next_task: AtomicUsize::new(0),
             alive: Mutex::new(Some(HashMap::new())),
             over: Condvar::new(),
-        })
+            readers: Mutex::default(),
+            names: Names::default(),
+            at_end: Mutex::default(),
+            simulating: Mutex::new(()),
+        });
+        let told = Arc::downgrade(&shared);
+        shared.core().tell_when_over(move || {
+            if let Some(shared) = told.upgrade() {
+                shared.tell_readers();
+            }
+        });
+        shared
+    }
+
+    /// Wakes who reads stages, when the runtime is over and with it all stages.
+    pub(super) fn tell_when_over(&self, reader: &Arc<dyn Waits>) {
+        let mut readers = unpoisoned(self.readers.lock());
+        if readers.len() == readers.capacity() {
+            readers.retain(|reader| reader.upgrade().is_some_and(|reader| !reader.is_closed()));
+        }
+        readers.push(Arc::downgrade(reader));
+    }
+
+    fn tell_readers(&self) {
+        let readers: Vec<_> =
+            unpoisoned(self.readers.lock()).iter().filter_map(Weak::upgrade).collect();
+        readers.iter().for_each(|reader| reader.wake());
     }
 
     pub(crate) fn next_task(&self) -> TaskRef {
@@ -135,8 +171,12 @@ impl Shared {
         }
     }
 
+    pub(crate) fn threads(&self) -> &Owned {
+        &self.threads
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
-        &self.run.core
+        &self.threads.run.core
     }
 
     /// Runs the simulation until something is so, or nothing can move any more: then the run fails
@@ -186,7 +226,35 @@ impl Shared {
     }
 
     fn step(&self) -> bool {
-        !self.core().is_over() && self.run.step(&Owned::new(Arc::clone(&self.run)))
+        let _this_thread = unpoisoned(self.simulating.lock());
+        self.step_as_holder()
+    }
+
+    fn step_as_holder(&self) -> bool {
+        !self.core().is_over() && self.threads.run.step(&self.threads)
+    }
+
+    /// Runs a simulation until something is so. False: nothing more can happen by itself, or somebody
+    /// else runs it, perhaps this thread further up.
+    pub(crate) fn run_until(&self, so: impl Fn() -> bool) -> bool {
+        if !self.core().is_simulated() {
+            return false;
+        }
+        let Some(_holder) = locked_if_free(&self.simulating) else {
+            return false;
+        };
+        loop {
+            if so() {
+                return true;
+            }
+            if self.step_as_holder() {
+                continue;
+            }
+            match self.core().timers.next().filter(|_| !self.core().is_over()) {
+                Some(at) => self.core().clock.advance_to(at),
+                None => return false,
+            }
+        }
     }
 
     pub(crate) fn tell_all(&self, say: impl Fn(&dyn Tells)) {
@@ -212,6 +280,21 @@ impl Shared {
         all.sort_unstable_by_key(|stage| stage.task().id());
         all.iter().for_each(|stage| drop_stage(&**stage));
         self.core().forget_tasks();
+        let at_end = std::mem::take(&mut *unpoisoned(self.at_end.lock()));
+        at_end.into_iter().for_each(|close| close());
+    }
+
+    /// Does something when all stages are over: waits for threads that were told to end.
+    pub(super) fn close_at_end(&self, close: impl FnOnce() + Send + 'static) {
+        unpoisoned(self.at_end.lock()).push(Box::new(close));
+    }
+}
+
+fn locked_if_free<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match lock.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 

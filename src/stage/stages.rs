@@ -1,22 +1,20 @@
 //! The runtime of stages: its workers, how stages are started, how all of them end.
 
-use super::consumer::Consumer;
-use super::launch::Launch;
 use super::reason::Reason;
-use super::role::{Consumes, Iterates, Produces, Transforms};
+use super::scope::Scope;
 use super::shared::Shared;
 use crate::error::{ErrorKind, FlowError, Site};
-use crate::ops::ProducerConsumer;
 use crate::plan::Executor;
 use crate::runtime::worker::{Owned, Run, Spawn};
-use crate::source::Producer;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Stages that run on common workers: started, subscribed to each other and ended while they run.
 ///
-/// Dropping it ends all stages at once.
+/// Stages are started by the methods of [`Scope`], which are its own. Dropping it ends all stages at
+/// once.
 ///
 /// ```
 /// use flow::stage::{Stages, consume_with, transform_with};
@@ -30,7 +28,7 @@ use std::time::Duration;
 /// # Ok::<(), flow::FlowError>(())
 /// ```
 pub struct Stages {
-    shared: Arc<Shared>,
+    scope: Scope,
     threads: Owned,
     joined: bool,
 }
@@ -44,6 +42,14 @@ impl Default for Stages {
 impl fmt::Debug for Stages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared.fmt(f)
+    }
+}
+
+impl Deref for Stages {
+    type Target = Scope;
+
+    fn deref(&self) -> &Scope {
+        &self.scope
     }
 }
 
@@ -72,51 +78,14 @@ impl Stages {
         core.keep_going();
         let run = Arc::new(Run::new(core, Vec::new(), Vec::new()));
         let threads = Owned::new(Arc::clone(&run));
-        let shared = Shared::new(run);
+        let shared = Shared::new(threads.clone());
         if !shared.core().is_simulated()
             && let Err(error) = threads.helper()
         {
             let failed = FlowError::new(ErrorKind::Source, "no thread could be started");
             shared.core().fail(failed.with_source(error));
         }
-        Stages { shared, threads, joined: false }
-    }
-
-    /// A stage that answers demand.
-    #[track_caller]
-    pub fn producer<P>(&self, producer: P) -> Launch<Produces<P>>
-    where
-        P: Producer<Item: 'static> + 'static,
-    {
-        Launch::new(&self.shared, Produces(producer), Site::here("producer"))
-    }
-
-    /// A stage that takes events and emits others.
-    #[track_caller]
-    pub fn producer_consumer<P>(&self, stage: P) -> Launch<Transforms<P>>
-    where
-        P: ProducerConsumer<In: 'static, Out: 'static> + 'static,
-    {
-        Launch::new(&self.shared, Transforms(stage), Site::here("producer_consumer"))
-    }
-
-    /// A stage that takes events.
-    #[track_caller]
-    pub fn consumer<C>(&self, consumer: C) -> Launch<Consumes<C>>
-    where
-        C: Consumer<Item: 'static> + 'static,
-    {
-        Launch::new(&self.shared, Consumes(consumer), Site::here("consumer"))
-    }
-
-    /// A stage that produces what an iterator gives, on a thread of its own, since the iterator may
-    /// block. It ends with the iterator.
-    #[track_caller]
-    pub fn iter<I>(&self, events: I) -> Launch<Iterates<I::IntoIter>>
-    where
-        I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
-    {
-        Launch::new(&self.shared, Iterates::new(events.into_iter()), Site::here("iter"))
+        Stages { scope: Scope::new(shared), threads, joined: false }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -142,7 +111,7 @@ impl Stages {
     /// Waits until all stages are over.
     ///
     /// # Errors
-    /// The first failure of a stage that is not [`unlinked`](Launch::unlinked); with it all others
+    /// The first failure of a stage that is not [`unlinked`](super::Launch::unlinked); with it all others
     /// have ended. [`ErrorKind::Stalled`] if stages live that nobody can wake any more.
     pub fn join(mut self) -> Result<(), FlowError> {
         self.joined = true;

@@ -1,9 +1,11 @@
 //! Subscriptions: who takes from whom, how much at a time, and what the end of one means.
 
-use super::dispatch::Select;
+use super::dispatch::{Select, SharedSelector};
+use super::ends::Outlet;
 use super::mailbox::{Controls, Downstream, Id, Upstream};
 use super::reason::Reason;
-use super::reference::{Outlet, StageRef};
+use super::reference::StageRef;
+use super::shared::Shared;
 use crate::error::{ErrorKind, FlowError, Site};
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub enum Cancel {
 /// ```
 pub struct Subscribe<T> {
     upstream: Arc<dyn Upstream<T>>,
+    /// The runtime of that stage.
+    pub(crate) shared: Arc<Shared>,
     max: usize,
     min: Option<usize>,
     manual: bool,
@@ -54,8 +58,10 @@ impl<T: Send + 'static> Subscribe<T> {
     /// To this stage, with the defaults: at most 1,000 events in flight, asked for again when 500
     /// are left, automatically, [`Cancel::Transient`].
     pub fn to(producer: impl Into<Outlet<T>>) -> Self {
+        let Outlet { upstream, shared } = producer.into();
         Subscribe {
-            upstream: producer.into().0,
+            upstream,
+            shared,
             max: MAX_DEMAND,
             min: None,
             manual: false,
@@ -104,7 +110,7 @@ impl<T: Send + 'static> Subscribe<T> {
     }
 }
 
-impl<T> Subscribe<T> {
+impl<T: Send + 'static> Subscribe<T> {
     /// The subscription as both sides get it, unless it is refused.
     pub(crate) fn split(
         self,
@@ -129,8 +135,18 @@ impl<T> Subscribe<T> {
         }
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let credit = if manual { 0 } else { max };
+        // It is kept where it may be needed again.
+        let resumes = upstream.resumes(Reason::Normal).is_ok();
+        let (selector, kept) = match selector {
+            Some(selector) if resumes => {
+                let kept = SharedSelector::new(selector);
+                (Some(kept.clone().boxed()), Some(kept))
+            }
+            selector => (selector, None),
+        };
         let request = Request { id, downstream: consumer, selector, partition, credit };
-        Ok((Joining { id, upstream, max, min, manual, cancel, partition }, request))
+        let selector = kept;
+        Ok((Joining { id, upstream, max, min, manual, cancel, partition, selector }, request))
     }
 }
 
@@ -167,6 +183,7 @@ pub(crate) struct Joining<T> {
     pub(crate) manual: bool,
     pub(crate) cancel: Cancel,
     pub(crate) partition: Option<usize>,
+    pub(crate) selector: Option<SharedSelector<T>>,
 }
 
 /// A subscription as its producer gets it.

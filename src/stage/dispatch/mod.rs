@@ -11,7 +11,9 @@ pub use demand::ByDemand;
 pub use partition::Partition;
 
 use crate::error::BoxError;
+use crate::sync::{Mutex, unpoisoned};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Who gets which event. The runtime counts the consumers' demand, and never sends more than was
 /// asked for; a dispatcher says how many events can be used, and to whom they go.
@@ -108,6 +110,34 @@ pub trait Dispatcher<T>: Send {
 pub(crate) trait Select<T>: Send {
     /// Whether each of the first `n` events is selected.
     fn select(&mut self, events: &VecDeque<T>, n: usize, selected: &mut Vec<bool>);
+}
+
+/// A selector that outlives the stage that uses it: one lock per batch.
+pub(crate) struct SharedSelector<T>(Arc<Mutex<Box<dyn Select<T>>>>);
+
+impl<T> SharedSelector<T> {
+    pub(crate) fn new(selector: Box<dyn Select<T>>) -> Self {
+        SharedSelector(Arc::new(Mutex::new(selector)))
+    }
+
+    pub(crate) fn boxed(self) -> Box<dyn Select<T>>
+    where
+        T: 'static,
+    {
+        Box::new(self)
+    }
+}
+
+impl<T> Clone for SharedSelector<T> {
+    fn clone(&self) -> Self {
+        SharedSelector(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Select<T> for SharedSelector<T> {
+    fn select(&mut self, events: &VecDeque<T>, n: usize, selected: &mut Vec<bool>) {
+        unpoisoned(self.0.lock()).select(events, n, selected);
+    }
 }
 
 struct Selector<F>(F);
