@@ -117,7 +117,8 @@ impl<T: Send + 'static> Taking<T> {
         downstream: Arc<dyn Downstream<T>>,
     ) -> Result<(), Reason> {
         if self.leaving.is_some() {
-            return Err(reason);
+            // A failure of what is not wanted any more is none of this stage's.
+            return Err(if reason.is_failure() { Reason::Cancelled } else { reason });
         }
         self.upstream.resumes(reason)?;
         let request = Request {
