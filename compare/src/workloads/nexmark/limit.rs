@@ -232,11 +232,11 @@ pub(super) fn new_seller(who: &'static Person) -> NewSeller<'static> {
 }
 
 /// From the first bid to the last one, and how many.
-type Times = (u64, u64, u64);
+pub(super) type Times = (u64, u64, u64);
 
 /// Adds some bids to the sessions of a bidder, which are in order.
 #[inline]
-fn join(sessions: &mut Vec<Times>, (mut from, mut to, mut bids): Times) {
+pub(super) fn join(sessions: &mut Vec<Times>, (mut from, mut to, mut bids): Times) {
     // Out of order by less than a pause, so that only the last ones can be near.
     let mut behind = sessions.len();
     while behind > 0 && sessions[behind - 1].0 >= to + TEN {
@@ -262,13 +262,16 @@ pub(super) fn q11(events: Input) -> Vec<Vec<Session>> {
     for (bidder, times) in other.into_iter().enumerate() {
         times.into_iter().for_each(|times| join(at(&mut bidders, bidder), times));
     }
-    let sessions = bidders.iter().enumerate().flat_map(|(bidder, sessions)| {
-        sessions.iter().map(move |&(from, to, bids)| {
-            let time = Span::new(Timestamp(from as i64), Timestamp((to + TEN) as i64));
-            Session { bidder, time, bids }
-        })
-    });
+    let sessions = bidders
+        .iter()
+        .enumerate()
+        .flat_map(|(bidder, sessions)| sessions.iter().map(move |times| session(bidder, *times)));
     vec![sessions.collect()]
+}
+
+pub(super) fn session(bidder: usize, (from, to, bids): Times) -> Session {
+    let time = Span::new(Timestamp(from as i64), Timestamp((to + TEN) as i64));
+    Session { bidder, time, bids }
 }
 
 pub(super) fn q12(events: Input) -> Vec<Vec<(usize, u64)>> {

@@ -15,6 +15,8 @@ mod limit;
 #[path = "../../../../examples/nexmark/queries/mod.rs"]
 mod queries;
 #[cfg(feature = "peers")]
+mod renoir;
+#[cfg(feature = "peers")]
 mod timely;
 
 use std::hash::{BuildHasher, Hash};
@@ -23,7 +25,7 @@ use std::sync::OnceLock;
 use ::nexmark::EventGenerator;
 use ::nexmark::config::NexmarkConfig;
 use ::nexmark::event::{Bid, Event};
-use flow::{BoxError, Demand, Flow, FlowError, Node, Produced, Producer};
+use flow::{Flow, FlowError, Node};
 use foldhash::fast::FixedState;
 
 use self::queries::{Events, q0, q1, q2, q3, q4, q5, q6, q7, q8, q11, q12};
@@ -53,24 +55,9 @@ fn blocks(events: Input, source: usize) -> impl Iterator<Item = &'static [Event]
     events.chunks(BLOCK).skip(source).step_by(THREADS)
 }
 
-/// One source.
-#[derive(Clone)]
-struct Source<I>(I);
-
-impl<I: Iterator<Item = &'static Event> + Send> Producer for Source<I> {
-    type Item = &'static Event;
-
-    fn produce(&mut self, demand: &mut Demand<'_, Self::Item>) -> Result<Produced, BoxError> {
-        let (wanted, mut made) = (demand.events(), 0);
-        demand.extend(self.0.by_ref().take(wanted).inspect(|_| made += 1));
-        Ok(if made < wanted { Produced::Done } else { Produced::More })
-    }
-}
-
 /// Both sources.
 fn sources(events: Input) -> Flow<impl Events<'static>> {
-    let source = |source| Source(blocks(events, source).flatten());
-    Flow::from_stages((0..THREADS).map(source))
+    Flow::from_generators((0..THREADS).map(|source| blocks(events, source).flatten()))
 }
 
 /// All queries.
@@ -172,7 +159,11 @@ fn suggestions() -> Workload<Input> {
         workload("nexmark-q3", "Auctions of a category joined with their sellers in three states.")
             .flow("flow", TWICE, |e| collected(q3(sources(e))));
     #[cfg(feature = "peers")]
-    let workload = workload.peer("timely", timely::JOIN, |e| listed(|| timely::q3(e)));
+    let workload = workload.peer("timely", timely::JOIN, |e| listed(|| timely::q3(e))).peer(
+        "renoir",
+        renoir::JOIN,
+        |e| listed(|| renoir::q3(e)),
+    );
     workload.limit("limit", "two threads claim blocks, then one joins by an array", |e| {
         listed(|| limit::q3(e))
     })
@@ -232,6 +223,8 @@ fn newcomers() -> Workload<Input> {
 fn sessions() -> Workload<Input> {
     let workload = workload("nexmark-q11", "Each bidder's bids until a pause of ten seconds.")
         .flow("flow", SOURCES, |e| collected(q11(sources(e))));
+    #[cfg(feature = "peers")]
+    let workload = workload.peer("timely", timely::SESSIONS, |e| listed(|| timely::q11(e)));
     workload.limit("limit", "two threads claim blocks, an array of sessions by bidder", |e| {
         listed(|| limit::q11(e))
     })
@@ -243,6 +236,12 @@ fn by_clock() -> Workload<Input> {
         "Each bidder's bids in ten seconds of the clock, during which a run ends.",
     )
     .flow("flow", SLICE, |e| collected(q12(Flow::from_slice(e))));
+    #[cfg(feature = "peers")]
+    let workload = workload.peer("timely", timely::CLOCK, |e| listed(|| timely::q12(e))).peer(
+        "renoir",
+        renoir::CLOCK,
+        |e| listed(|| renoir::q12(e)),
+    );
     workload.limit("limit", "two threads claim blocks, an array of counts by bidder", |e| {
         listed(|| limit::q12(e))
     })

@@ -4,6 +4,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ::nexmark::event::{Auction, Bid, Event, Person};
 use ::timely::dataflow::channels::pact::Exchange;
@@ -12,10 +14,11 @@ use ::timely::dataflow::{Scope, StreamVec};
 use flow::Timestamp;
 use foldhash::fast::RandomState;
 
-use super::limit::{Best, new_seller};
-use super::queries::{DISORDER, q3::Suggestion, q5::HotItem, q8::NewSeller};
-use super::{Input, blocks, said};
+use super::limit::{Best, Times, join, new_seller, session};
+use super::queries::{DISORDER, q3::Suggestion, q5::HotItem, q8::NewSeller, q11::Session};
+use super::{BLOCK, Input, blocks, said};
 use crate::peers::timely::{InProcess, batches, run};
+use crate::workloads::common::Claims;
 
 const SLICE: u64 = 2_000;
 const TEN: u64 = 10_000;
@@ -265,6 +268,70 @@ pub(super) fn q8(input: Input) -> Vec<Vec<NewSeller<'static>>> {
                 let (persons, sellers) = entry.remove();
                 let new = persons.into_iter().filter(|who| sellers.contains(&who.id));
                 found.borrow_mut().extend(new.map(new_seller));
+            }
+        });
+    })
+}
+
+pub(super) const SESSIONS: &str = "a source for each of two workers; bids are sent to the owner of the \
+                                   bidder, who looks for sessions that are over every ten seconds";
+
+pub(super) fn q11(input: Input) -> Vec<Vec<Session>> {
+    run(move |scope, worker, found: Rc<RefCell<Vec<Session>>>| {
+        let bids = events(scope, (input, worker, TEN), |event, batch| {
+            if let Event::Bid(bid) = event {
+                batch.push((bid.bidder, bid.date_time));
+            }
+        });
+        let mut bidders: Map<usize, Vec<Times>> = Map::default();
+        let mut closed = 0;
+        let route = Exchange::new(|(bidder, _): &(usize, u64)| *bidder as u64);
+        bids.sink(route, "Sessions", move |(input, frontier)| {
+            input.for_each(|_, batch| {
+                for (bidder, time) in batch.drain(..) {
+                    join(bidders.entry(bidder).or_default(), (time, time, 1));
+                }
+            });
+            let over = over(&frontier.frontier());
+            if over > closed {
+                closed = over;
+                let mut found = found.borrow_mut();
+                bidders.retain(|bidder, sessions| {
+                    let ends = sessions.iter().take_while(|times| times.1 / TEN + 1 < over).count();
+                    found.extend(sessions.drain(..ends).map(|times| session(*bidder, times)));
+                    !sessions.is_empty()
+                });
+            }
+        });
+    })
+}
+
+pub(super) const CLOCK: &str = "two workers claim blocks; bids are sent to the owner of the bidder and \
+                                counted in ten seconds of the clock";
+
+pub(super) fn q12(input: Input) -> Vec<Vec<(usize, u64)>> {
+    let claims = Arc::new(Claims::new(input.len() as u64, BLOCK as u64));
+    run(move |scope, _, found: Rc<RefCell<Vec<(usize, u64)>>>| {
+        let claims = claims.clone();
+        let bids = batches(scope, move |_, batch| {
+            let Some(block) = claims.next() else { return false };
+            let block = &input[block.start as usize..block.end as usize];
+            batch.extend(block.iter().filter_map(|event| match event {
+                Event::Bid(bid) => Some(bid.bidder),
+                _ => None,
+            }));
+            true
+        });
+        let mut counts: Map<usize, u64> = Map::default();
+        let mut began = Instant::now();
+        let route = Exchange::new(|bidder: &usize| *bidder as u64);
+        bids.sink(route, "Count", move |(input, frontier)| {
+            input.for_each(|_, batch| {
+                batch.drain(..).for_each(|bidder| *counts.entry(bidder).or_default() += 1);
+            });
+            if frontier.is_empty() || began.elapsed() >= Duration::from_millis(TEN) {
+                began = Instant::now();
+                found.borrow_mut().extend(counts.drain());
             }
         });
     })
