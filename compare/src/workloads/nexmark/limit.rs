@@ -202,9 +202,9 @@ pub(super) fn q7(events: Input) -> Vec<Vec<u64>> {
         at(windows, (bid.date_time / TEN) as usize).offer(bid);
     });
     for (window, best) in other.into_iter().enumerate() {
-        best.bids.into_iter().for_each(|bid| at(&mut windows, window).offer(bid));
+        best.into_bids().into_iter().for_each(|bid| at(&mut windows, window).offer(bid));
     }
-    vec![windows.iter().flat_map(|best| &best.bids).map(|bid| said(bid)).collect()]
+    vec![windows.into_iter().flat_map(Best::into_bids).map(said).collect()]
 }
 
 pub(super) fn q8(events: Input) -> Vec<Vec<NewSeller<'static>>> {
