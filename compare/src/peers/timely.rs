@@ -83,6 +83,7 @@ pub(crate) fn shuffle<S: Shuffle>(job: &S) -> Vec<S::State> {
 }
 
 /// An event that stays in this process: timely asks that it could leave, but never makes it.
+#[derive(Clone)]
 pub(crate) struct InProcess<T>(pub(crate) T);
 
 impl<T> Serialize for InProcess<T> {

@@ -8,6 +8,7 @@ mod int_table;
 mod join;
 mod many_keys;
 mod map;
+mod nexmark;
 mod ordered;
 mod pipeline;
 mod sessions;
@@ -23,7 +24,7 @@ use crate::harness::Compare;
 
 /// Every workload, in the order in which they run.
 pub(crate) fn all() -> Vec<Box<dyn Compare>> {
-    vec![
+    let mut all: Vec<Box<dyn Compare>> = vec![
         Box::new(words::borrowed()),
         Box::new(words::lent()),
         Box::new(words::owned()),
@@ -51,5 +52,8 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(windows::sliding()),
         Box::new(many_keys::workload()),
         Box::new(sessions::workload()),
-    ]
+    ];
+    // The last ones, since their events stay in memory.
+    all.extend(nexmark::all());
+    all
 }

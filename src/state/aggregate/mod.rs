@@ -11,6 +11,7 @@ mod collections;
 mod extremes;
 mod numbers;
 mod sequence;
+mod sets;
 #[cfg(test)]
 mod tests;
 

@@ -47,6 +47,29 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn sets_are_all_that_have_the_extreme(
+        mut parts in prop::collection::vec(prop::collection::vec((0..4_u32, 0..100_u32), 0..6), 1..6),
+        one in (0..4_u32, 0..100_u32),
+    ) {
+        parts[0].push(one);
+        let (largest, smallest) =
+            aggregate(&parts, |a| (a.max_set(|e| e.0, |e| e.1), a.min_set(|e| e.0, |e| e.1)));
+        for ((value, mut kept), extreme) in [
+            (largest, parts.concat().iter().map(|e| e.0).max()),
+            (smallest, parts.concat().iter().map(|e| e.0).min()),
+        ] {
+            prop_assert_eq!(Some(value), extreme);
+            let all = parts.concat().into_iter().filter(|e| e.0 == value);
+            let mut all: Vec<u32> = all.map(|e| e.1).collect();
+            kept.sort_unstable();
+            all.sort_unstable();
+            prop_assert_eq!(kept, all);
+        }
+    }
+}
+
 #[test]
 fn extremes_of_floats_follow_total_cmp() {
     let parts = [vec![1.5, f64::NAN], vec![], vec![-0.0, 0.0]];
