@@ -211,7 +211,7 @@ fn long(mut state: u64, bytes: &[u8]) -> u64 {
 /// Two words that together cover up to 16 bytes. Lengths 4 to 16 share one path, because a branch
 /// that text mispredicts costs more than the two reads that it would save.
 #[inline]
-fn short(bytes: &[u8]) -> (u64, u64) {
+pub(super) fn short(bytes: &[u8]) -> (u64, u64) {
     let length = bytes.len();
     if length >= 4 {
         let (step, last) = (length / 8 * 4, length - 4);

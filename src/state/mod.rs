@@ -28,6 +28,7 @@ mod best;
 mod front;
 mod hash;
 mod lend;
+mod spelled;
 mod table;
 mod value;
 
@@ -38,6 +39,7 @@ pub(crate) use front::Adaptive;
 pub use hash::FlowHasher;
 pub(crate) use hash::RoutingHash;
 pub use lend::Lend;
+pub(crate) use spelled::{Spelled, Spelling, is_text};
 pub(crate) use table::Table;
 pub use value::{Number, TotalOrd};
 

@@ -3,6 +3,7 @@
 
 use super::by_event::{ByBinMake, FoldEach, FoldEvents};
 use super::key::{KeyOf, Keyed};
+use super::spelling::BySpelling;
 use super::merge::build_tables;
 use super::pre::{Merge, PreAggregateMake};
 use crate::error::Site;
@@ -145,7 +146,13 @@ impl<N: Node, X: KeyOf<N::Item>, A: Aggregator<N::Item>> Node for KeyedAggregate
         M: Make<Kernel: Push<Self::Item>> + 'env,
     {
         let KeyedAggregate { up, up_stage, key, hash, key_site, aggregator, site } = self;
-        if A::MERGES {
+        if const { A::MERGES && X::SIZED_AS_TEXT } && X::is_text() {
+            let key = Arc::new(BySpelling(key));
+            let merge = Merge::<N::Item, BySpelling<X>, A>::new(Arc::clone(&aggregator));
+            let inboxes = build_tables(merge, site, &stage, builder, make);
+            let make = PreAggregateMake::new(inboxes, key, hash, key_site, aggregator, site);
+            up.build(up_stage, builder, make);
+        } else if A::MERGES {
             let merge = Merge::<N::Item, X, A>::new(Arc::clone(&aggregator));
             let inboxes = build_tables(merge, site, &stage, builder, make);
             let make = PreAggregateMake::new(inboxes, key, hash, key_site, aggregator, site);

@@ -3,7 +3,7 @@
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::ops::{Flow, Node};
-use crate::state::{Lend, RoutingHash};
+use crate::state::{Lend, RoutingHash, is_text};
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -130,6 +130,15 @@ pub trait KeyOf<T>: Send + Sync {
 
     /// Lends a stored key.
     fn lent(stored: &Self::Stored) -> &Self::Lent;
+
+    /// Whether the stored key can be text that lies elsewhere, as far as its size says: what is built for
+    /// text alone is compiled for no other key.
+    const SIZED_AS_TEXT: bool = false;
+
+    /// Whether the stored key is text that lies elsewhere, and visitors are given this text.
+    fn is_text() -> bool {
+        false
+    }
 }
 
 /// What is done with a key once it is found.
@@ -138,7 +147,7 @@ pub trait Visit<S> {
     type Out;
 
     /// Looks up a key that can be compared with stored ones and becomes one where it is new.
-    fn key<C>(
+    fn key<C: Hash>(
         self,
         hash: u64,
         key: C,
@@ -174,6 +183,12 @@ where
     #[inline(always)]
     fn lent(stored: &K) -> &K {
         stored
+    }
+
+    const SIZED_AS_TEXT: bool = size_of::<K>() == size_of::<&str>();
+
+    fn is_text() -> bool {
+        is_text::<K>()
     }
 }
 
@@ -214,7 +229,7 @@ impl<S> Visit<S> for TakeKey {
     type Out = (u64, S);
 
     #[inline(always)]
-    fn key<C>(
+    fn key<C: Hash>(
         self,
         hash: u64,
         key: C,

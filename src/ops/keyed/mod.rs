@@ -22,6 +22,7 @@ mod join;
 mod key;
 mod merge;
 mod pre;
+mod spelling;
 mod summary;
 
 pub use each::{KeyedEach, Keys};

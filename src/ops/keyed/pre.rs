@@ -9,6 +9,7 @@ use crate::kernel::{Finish, Kernel, Make, Mark, Push, pass_on};
 use crate::runtime::Place;
 use crate::state::{Adaptive, Aggregator, RoutingHash};
 use std::fmt;
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -197,7 +198,7 @@ impl<T, S, A: Aggregator<T>> Visit<S> for Folder<'_, T, S, A> {
     type Out = ();
 
     #[inline(always)]
-    fn key<C>(self, hash: u64, key: C, same: impl Fn(&C, &S) -> bool, store: impl FnOnce(C) -> S) {
+    fn key<C: Hash>(self, hash: u64, key: C, same: impl Fn(&C, &S) -> bool, store: impl FnOnce(C) -> S) {
         let Folder { folding, aggregator, site, event } = self;
         folding.fold(
             hash,

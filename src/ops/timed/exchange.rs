@@ -14,6 +14,7 @@ use crate::state::RoutingHash;
 use crate::time::{Change, Coalescer, Timestamp};
 use crate::window::Span;
 use std::fmt;
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -288,7 +289,7 @@ impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Visit<X::Stored> for Folder<'_, X, T, 
     type Out = ();
 
     #[inline(always)]
-    fn key<C>(
+    fn key<C: Hash>(
         self,
         hash: u64,
         key: C,
