@@ -58,7 +58,7 @@ proptest! {
             workers => Executor::threads(workers),
         };
         let words: &[String] = &words;
-        let flow = || Flow::from_slice(words).stages(3).on(&executor);
+        let flow = || Flow::from_slice(words).stages(3).on(executor.clone());
 
         let text: HashMap<&str, u64> = flow().key_by(|word| word.as_str()).count().collect().unwrap();
         prop_assert_eq!(&text, &expected(words.iter().map(String::as_str)));
@@ -86,7 +86,10 @@ proptest! {
 #[test]
 fn what_is_not_hashed_still_counts() {
     let events = [("word", false), ("word", true), ("word", true)];
-    let counts: HashMap<Marked<'_>, u64> =
-        Flow::from_slice(&events).key_by(|event| Marked(event.0, event.1)).count().collect().unwrap();
+    let counts: HashMap<Marked<'_>, u64> = Flow::from_slice(&events)
+        .key_by(|event| Marked(event.0, event.1))
+        .count()
+        .collect()
+        .unwrap();
     assert_eq!(counts, HashMap::from([(Marked("word", false), 1), (Marked("word", true), 2)]));
 }

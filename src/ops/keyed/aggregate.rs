@@ -3,9 +3,9 @@
 
 use super::by_event::{ByBinMake, FoldEach, FoldEvents};
 use super::key::{KeyOf, Keyed};
-use super::spelling::BySpelling;
 use super::merge::build_tables;
 use super::pre::{Merge, PreAggregateMake};
+use super::spelling::BySpelling;
 use crate::error::Site;
 use crate::kernel::{Make, Push};
 use crate::ops::{ByReference, Flow, Node, Partitioned};

@@ -198,7 +198,13 @@ impl<T, S, A: Aggregator<T>> Visit<S> for Folder<'_, T, S, A> {
     type Out = ();
 
     #[inline(always)]
-    fn key<C: Hash>(self, hash: u64, key: C, same: impl Fn(&C, &S) -> bool, store: impl FnOnce(C) -> S) {
+    fn key<C: Hash>(
+        self,
+        hash: u64,
+        key: C,
+        same: impl Fn(&C, &S) -> bool,
+        store: impl FnOnce(C) -> S,
+    ) {
         let Folder { folding, aggregator, site, event } = self;
         folding.fold(
             hash,
