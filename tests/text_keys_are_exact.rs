@@ -37,7 +37,6 @@ impl Hash for Name<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Marked<'a>(&'a str, bool);
 
-#[expect(clippy::derived_hash_with_manual_eq, reason = "lawful: equal keys feed the same")]
 impl Hash for Marked<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
