@@ -72,6 +72,33 @@ pub(crate) trait TakeParts<K, V, A>: Machine<K, V> {
     fn part(&mut self, hash: u64, key: K, part: Span, events: u32, acc: A) -> Result<(), (K, A)>;
 }
 
+/// What a machine around another one, its field `machine`, leaves to that.
+macro_rules! as_the_machine {
+    () => {
+        fn clock(&mut self, now: Timestamp) {
+            self.machine.clock(now);
+        }
+
+        fn signal(&mut self, name: &'static str) {
+            self.machine.signal(name);
+        }
+
+        fn passed(&self) -> Timestamp {
+            self.machine.passed()
+        }
+
+        fn next_timer(&mut self) -> Option<Timestamp> {
+            self.machine.next_timer()
+        }
+
+        fn counters(&self) -> Counters {
+            self.machine.counters()
+        }
+    };
+}
+
+pub(super) use as_the_machine;
+
 /// Windows whose machine is content with any fold.
 #[diagnostic::on_unimplemented(
     message = "windows of the kind `{Self}` need a fold that merges",

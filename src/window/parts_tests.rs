@@ -1,5 +1,6 @@
 //! Events that are folded in parts before they come give what they give one by one.
 
+use super::machine::as_the_machine;
 use super::runs::{Ids, Numbers, Shown, drive, fixed, hash_of, sliding, stream};
 use super::*;
 use crate::time::Timestamp;
@@ -73,26 +74,12 @@ impl<W: Parted, X: TakeParts<u8, Ids, Ids>> Machine<u8, Ids> for InParts<W, X> {
         self.machine.watermark(to);
     }
 
-    fn clock(&mut self, now: Timestamp) {
-        self.machine.clock(now);
-    }
-
     fn end(&mut self) {
         self.flush(Timestamp::MAX);
         self.machine.end();
     }
 
-    fn passed(&self) -> Timestamp {
-        self.machine.passed()
-    }
-
-    fn next_timer(&mut self) -> Option<Timestamp> {
-        self.machine.next_timer()
-    }
-
-    fn counters(&self) -> Counters {
-        self.machine.counters()
-    }
+    as_the_machine!();
 
     fn held(&self) -> usize {
         self.machine.held()

@@ -1,6 +1,6 @@
 //! Machines that put in order what another one gives, or what it takes.
 
-use super::machine::Machine;
+use super::machine::{Machine, as_the_machine};
 use super::rules::Counters;
 use super::{Pane, Timing};
 use crate::time::Timestamp;
@@ -70,29 +70,11 @@ where
         self.machine.watermark(to);
     }
 
-    fn clock(&mut self, now: Timestamp) {
-        self.machine.clock(now);
-    }
-
-    fn signal(&mut self, name: &'static str) {
-        self.machine.signal(name);
-    }
-
     fn end(&mut self) {
         self.machine.end();
     }
 
-    fn passed(&self) -> Timestamp {
-        self.machine.passed()
-    }
-
-    fn next_timer(&mut self) -> Option<Timestamp> {
-        self.machine.next_timer()
-    }
-
-    fn counters(&self) -> Counters {
-        self.machine.counters()
-    }
+    as_the_machine!();
 
     fn held(&self) -> usize {
         self.machine.held() + self.panes.len() + usize::from(self.ahead.is_some())
@@ -197,29 +179,11 @@ where
         }
     }
 
-    fn clock(&mut self, now: Timestamp) {
-        self.machine.clock(now);
-    }
-
-    fn signal(&mut self, name: &'static str) {
-        self.machine.signal(name);
-    }
-
     fn end(&mut self) {
         (self.target, self.tell) = (Timestamp::MAX, Tell::End);
     }
 
-    fn passed(&self) -> Timestamp {
-        self.machine.passed()
-    }
-
-    fn next_timer(&mut self) -> Option<Timestamp> {
-        self.machine.next_timer()
-    }
-
-    fn counters(&self) -> Counters {
-        self.machine.counters()
-    }
+    as_the_machine!();
 
     fn held(&self) -> usize {
         self.machine.held() + self.waiting.len()

@@ -14,10 +14,11 @@ pub fn parse(text: &str) -> Vec<Case> {
 
 /// The cases of a text by their names; of a block that is none, what is wrong with it.
 pub fn blocks(text: &str) -> Vec<(String, Result<Case, String>)> {
-    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let lines =
+        text.lines().map(str::trim).filter(|line| !line.starts_with('#') && !line.is_empty());
     let mut blocks: Vec<(String, Vec<(&str, &str)>)> = Vec::new();
     for line in lines {
-        let (word, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+        let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         match blocks.last_mut() {
             _ if word == "case" => {
                 let id = rest.split_whitespace().next().unwrap_or("(a case without a name)");
@@ -69,7 +70,7 @@ fn case(id: String, block: &[(&str, &str)]) -> Result<Case, String> {
             _ => return Err(format!("folds are sum, list and count, not `{fold}`")),
         },
         input,
-        out: all("out").map(row).collect::<Result<_, _>>()?,
+        out: all("out").filter(|line| *line != "none").map(row).collect::<Result<_, _>>()?,
         late: all("late").next().map(late).transpose()?,
         any_order: match all("compare").next() {
             None => false,
@@ -234,7 +235,7 @@ fn row(text: &str) -> Result<Row, String> {
     Ok(Row {
         key: key.trim().to_owned(),
         window: if window == "global" { None } else { Some(span(window)?) },
-        value: value.trim().to_owned(),
+        value: value.trim().replace(", ", ","),
         timing,
         index: index.strip_suffix('*').unwrap_or(index).parse().map_err(|_| wrong())?,
         last: index.ends_with('*'),
