@@ -7,7 +7,7 @@ use super::fold::{Fold, Folding, Mode};
 use super::kind::{Counts, Deal};
 use super::machine::{Machine, Take};
 use super::rules::{Counters, Head, Rules, Slot, first_of};
-use super::timers::Timers;
+use super::timers::{Timer, Timers};
 use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
 use super::{Pane, Span, Timing};
 use crate::state::Table;
@@ -59,7 +59,7 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
             kind,
             rules: Rules::new(fold, trigger, 0),
             keys: Table::new(),
-            clock: Timers::new(),
+            clock: Timers::new(1),
             places: Vec::new(),
             arming: Vec::new(),
             passed: Timestamp::MIN,
@@ -82,9 +82,8 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
     where
         K: Clone,
     {
-        while let Some((_, position, start)) = self.first_clock().filter(|due| due.0 <= self.now) {
-            self.clock.pop();
-            let Counted { kind, rules, keys, ready, .. } = self;
+        let Counted { kind, rules, keys, clock, now, ready, .. } = self;
+        while let Some((_, position, start)) = clock.pop(*now, |due| is_due(keys, rules, due)) {
             let Some((key, ring)) = keys.get_mut(position) else {
                 continue;
             };
@@ -122,11 +121,11 @@ impl<W: Counts, K, F: Folding, R: Triggering, M: Mode<F>> Counted<W, K, F, R, M>
         }
         true
     }
+}
 
-    /// The first timer that is not stale.
-    fn first_clock(&mut self) -> Option<(Timestamp, usize, i64)> {
-        let Counted { clock, keys, rules, .. } = self;
-        clock.first(|timer| is_due(keys, rules, timer))
+impl Timer for (Timestamp, usize, i64) {
+    fn at(&self) -> Timestamp {
+        self.0
     }
 }
 
@@ -196,7 +195,7 @@ where
 
     fn clock(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        self.ticked = R::CLOCKED && self.first_clock().is_some_and(|due| due.0 <= now);
+        self.ticked = R::CLOCKED && self.next_timer().is_some_and(|due| due <= now);
     }
 
     fn signal(&mut self, name: &'static str) {
@@ -214,7 +213,8 @@ where
     }
 
     fn next_timer(&mut self) -> Option<Timestamp> {
-        self.first_clock().map(|due| due.0)
+        let Counted { clock, keys, rules, .. } = self;
+        clock.next(|due| is_due(keys, rules, due))
     }
 
     fn counters(&self) -> Counters {

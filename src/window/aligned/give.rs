@@ -101,7 +101,7 @@ where
     fn clock(&mut self, now: Timestamp) {
         debug_assert!(!self.pending(), "told before everything was given");
         self.now = self.now.max(now);
-        self.ticked = R::CLOCKED && self.first_timer().is_some_and(|due| due.at <= now);
+        self.ticked = R::CLOCKED && self.next_clock().is_some_and(|due| due <= now);
         if W::BY_CLOCK {
             self.target = self.target.max(now);
         }
@@ -126,7 +126,7 @@ where
     }
 
     fn next_timer(&mut self) -> Option<Timestamp> {
-        let timer = self.first_timer().map(|due| due.at);
+        let timer = self.next_clock();
         if !W::BY_CLOCK {
             return timer;
         }

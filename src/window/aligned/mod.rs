@@ -18,7 +18,7 @@ use bins::Bins;
 use super::fold::{Folding, Mode};
 use super::kind::{Assign, WindowKind};
 use super::rules::{Counters, Head, Rules, Slot};
-use super::timers::Timers;
+use super::timers::{Timer, Timers};
 use super::trigger::{OnTime, Triggering};
 use super::{Pane, Span, Timing};
 use crate::state::Table;
@@ -119,7 +119,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
             free: Vec::new(),
             fresh: BTreeMap::new(),
             aging: BTreeMap::new(),
-            timers: Timers::new(),
+            timers: Timers::new(1),
             run: Span::NONE,
             current: Vec::new(),
             missed: 0,
@@ -267,9 +267,8 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
     where
         K: Clone,
     {
-        while let Some(due) = self.first_timer().filter(|due| due.at <= self.now) {
-            self.timers.pop();
-            let Aligned { windows, rules, ready, .. } = self;
+        let Aligned { timers, windows, rules, ready, now, .. } = self;
+        while let Some(due) = timers.pop(*now, |due| due.holds(windows, rules)) {
             let open = &mut windows[due.window as usize];
             let Some((key, slot)) = open.table.get_mut(due.position as usize) else {
                 continue;
@@ -289,10 +288,16 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
         false
     }
 
-    /// The first timer that is not stale.
-    fn first_timer(&mut self) -> Option<Due> {
+    /// When the clock is to fire something.
+    fn next_clock(&mut self) -> Option<Timestamp> {
         let Aligned { timers, windows, rules, .. } = self;
-        timers.first(|due| due.holds(windows, rules))
+        timers.next(|due| due.holds(windows, rules))
+    }
+}
+
+impl Timer for Due {
+    fn at(&self) -> Timestamp {
+        self.at
     }
 }
 

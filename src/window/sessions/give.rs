@@ -1,6 +1,6 @@
 //! How sessions are told of time, and give their panes.
 
-use super::{Open, Sessions, give, live};
+use super::{Open, Sessions, give, is_due, is_scheduled, live};
 use crate::time::Timestamp;
 use crate::window::fold::{Folding, Mode};
 use crate::window::machine::Machine;
@@ -41,7 +41,7 @@ where
     fn clock(&mut self, now: Timestamp) {
         debug_assert!(!self.pending(), "told before everything was given");
         self.now = self.now.max(now);
-        self.ticked = R::CLOCKED && self.first_clock().is_some_and(|due| due.0 <= now);
+        self.ticked = R::CLOCKED && self.next_clock().is_some_and(|due| due <= now);
         if self.by_clock {
             self.target = self.target.max(now);
         }
@@ -69,9 +69,10 @@ where
     }
 
     fn next_timer(&mut self) -> Option<Timestamp> {
-        let timer = self.first_clock().map(|due| due.0);
-        let end = self.first_timer().map(|due| due.0);
-        timer.into_iter().chain(end.filter(|_| self.by_clock)).min()
+        let clock = self.next_clock();
+        let Sessions { timers, sessions, by_clock, .. } = self;
+        let end = if *by_clock { timers.next(|due| is_scheduled(sessions, due)) } else { None };
+        clock.into_iter().chain(end).min()
     }
 
     fn counters(&self) -> Counters {
@@ -93,10 +94,7 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
             return true;
         }
         self.ticked = false;
-        while let Some((at, start, _, place)) =
-            self.first_timer().filter(|due| due.0 <= self.target)
-        {
-            self.timers.pop();
+        while let Some((at, start, _, place)) = self.next_due() {
             if live(&mut self.sessions, place).wanted(&self.rules) > (at, start) {
                 self.reschedule(place);
                 continue;
@@ -148,9 +146,8 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
     where
         K: Clone,
     {
-        while let Some((_, _, _, place)) = self.first_clock().filter(|due| due.0 <= self.now) {
-            self.clock.pop();
-            let Sessions { sessions, rules, ready, .. } = self;
+        let Sessions { sessions, rules, ready, clock, now, .. } = self;
+        while let Some((_, _, _, place)) = clock.pop(*now, |due| is_due(sessions, rules, due)) {
             let open = live(sessions, place);
             let Some((_, trigger)) = rules.trigger.due(&open.slot.state) else {
                 continue;

@@ -11,7 +11,7 @@ mod take;
 use super::fold::{Folding, Merge, Mode};
 use super::kind::Session;
 use super::rules::{Counters, Head, Panes, Rules, Slot};
-use super::timers::Timers;
+use super::timers::{Timer, Timers};
 use super::trigger::Triggering;
 use super::{Pane, Span};
 use crate::time::Timestamp;
@@ -21,6 +21,8 @@ use std::{fmt, mem, vec};
 
 /// No session.
 const NONE: u32 = u32::MAX;
+/// Into how many buckets the timers of a gap go.
+const BUCKETS: i64 = 64;
 
 /// The sessions of all keys of one partition.
 pub struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
@@ -47,6 +49,12 @@ pub struct Sessions<K, F: Folding, R: Triggering, M: Mode<F>> {
 
 /// Time, start, serial number and place of a session.
 type Due = (Timestamp, Timestamp, u64, u32);
+
+impl Timer for Due {
+    fn at(&self) -> Timestamp {
+        self.0
+    }
+}
 
 /// A session.
 struct Open<K, F: Folding, R: Triggering, M: Mode<F>> {
@@ -88,8 +96,8 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
             sessions: Vec::new(),
             free: Vec::new(),
             heads: HashTable::new(),
-            timers: Timers::new(),
-            clock: Timers::new(),
+            timers: Timers::new(kind.gap / BUCKETS),
+            clock: Timers::new(1),
             opened: 0,
             merging: Vec::new(),
             passed: Timestamp::MIN,
@@ -192,16 +200,16 @@ impl<K, F: Folding, R: Triggering, M: Mode<F>> Sessions<K, F, R, M> {
         into
     }
 
-    /// The first timer that is not stale.
-    fn first_timer(&mut self) -> Option<Due> {
-        let Sessions { timers, sessions, .. } = self;
-        timers.first(|due| is_scheduled(sessions, due))
+    /// When the clock is to fire something.
+    fn next_clock(&mut self) -> Option<Timestamp> {
+        let Sessions { clock, sessions, rules, .. } = self;
+        clock.next(|due| is_due(sessions, rules, due))
     }
 
-    /// The first timer of the clock that is not stale.
-    fn first_clock(&mut self) -> Option<Due> {
-        let Sessions { clock, sessions, rules, .. } = self;
-        clock.first(|due| is_due(sessions, rules, due))
+    /// Takes out the first timer that has been passed.
+    fn next_due(&mut self) -> Option<Due> {
+        let Sessions { timers, sessions, target, .. } = self;
+        timers.pop(*target, |due| is_scheduled(sessions, due))
     }
 }
 
