@@ -92,7 +92,7 @@ impl<T: Timer> Timers<T> {
                 (Some(open), _) => (*open, false),
                 (None, Some(behind)) => (*behind, true),
                 (None, None) => {
-                    if !self.unlock(by) {
+                    if !self.unlock(by, &holds) {
                         return None;
                     }
                     continue;
@@ -114,14 +114,21 @@ impl<T: Timer> Timers<T> {
     }
 
     /// Opens the first bucket, where none stands open; false if what is in it is due later.
-    fn unlock(&mut self, by: Timestamp) -> bool {
+    ///
+    /// Asking for all of them whether they hold brings what they are about into the cache, without one
+    /// waiting for the other.
+    fn unlock(&mut self, by: Timestamp, holds: impl Fn(&T) -> bool) -> bool {
         let by = self.bucket(by);
         let Some(first) = self.buckets.first_entry().filter(|first| *first.key() <= by) else {
             self.opened = i64::MIN;
             return false;
         };
         self.opened = *first.key();
-        self.open = first.remove();
+        let mut open = first.remove();
+        self.len -= open.len();
+        open.retain(holds);
+        self.len += open.len();
+        self.open = open;
         self.open.sort_unstable_by(|one, other| other.cmp(one));
         true
     }
