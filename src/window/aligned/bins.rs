@@ -19,17 +19,19 @@ const PENDING: usize = if cfg!(test) { 2 } else { 512 };
 pub(super) struct Bins<K, S, R> {
     bins: Vec<Bin<K, S>>,
     fold: fn(&R, &mut Bin<K, S>),
+    /// How many bins all of whose keys have been taken out.
+    given: usize,
 }
 
 pub(super) struct Bin<K, S> {
-    pending: Vec<(u64, K, S)>,
+    pending: Vec<(u32, K, S)>,
     table: Table<K, S>,
 }
 
 /// The bin of a hash, of which only the low half is kept in tables.
 #[inline]
-fn bin(hash: u64) -> usize {
-    (hash as u32 >> (u32::BITS - BINS.ilog2())) as usize
+fn bin(hash: u32) -> usize {
+    (hash >> (u32::BITS - BINS.ilog2())) as usize
 }
 
 impl<K, S> Bin<K, S> {
@@ -52,31 +54,45 @@ impl<K, S, R> Bins<K, S, R> {
     /// None yet. `fold` is [`Bin::fold`] with what says how.
     pub(super) fn new(fold: fn(&R, &mut Bin<K, S>)) -> Self {
         let empty = || Bin { pending: Vec::new(), table: Table::new() };
-        Bins { bins: (0..BINS).map(|_| empty()).collect(), fold }
+        Bins { bins: (0..BINS).map(|_| empty()).collect(), fold, given: 0 }
     }
 
     /// Puts down what a table holds.
     pub(super) fn take(&mut self, table: Table<K, S>) {
         for (hash, key, slot) in table.into_hashed() {
+            let hash = hash as u32;
             self.bins[bin(hash)].pending.push((hash, key, slot));
         }
     }
 
     /// Puts down something of a key.
     #[inline]
-    pub(super) fn push(&mut self, rules: &R, part: (u64, K, S)) {
-        let bin = &mut self.bins[bin(part.0)];
-        bin.pending.push(part);
+    pub(super) fn push(&mut self, rules: &R, (hash, key, slot): (u64, K, S)) {
+        let hash = hash as u32;
+        let bin = &mut self.bins[bin(hash)];
+        bin.pending.push((hash, key, slot));
         if bin.pending.len() >= bin.table.len().max(PENDING) {
             (self.fold)(rules, bin);
         }
     }
 
-    /// The keys of the next bin.
-    pub(super) fn pop(&mut self, rules: &R) -> Option<Table<K, S>> {
-        let mut bin = self.bins.pop()?;
-        (self.fold)(rules, &mut bin);
-        Some(bin.table)
+    /// Takes a key out, bin by bin. When there is none left the bins are as new, and as large as they
+    /// had become.
+    #[inline]
+    pub(super) fn pop(&mut self, rules: &R) -> Option<(K, S)> {
+        loop {
+            let bin = self.bins.get_mut(self.given).or_else(|| {
+                self.given = 0;
+                None
+            })?;
+            if !bin.pending.is_empty() {
+                (self.fold)(rules, bin);
+            }
+            match bin.table.pop() {
+                None => self.given += 1,
+                entry => return entry,
+            }
+        }
     }
 
     /// How many accumulators there are.

@@ -28,20 +28,22 @@ where
                         return None;
                     }
                 }
-                Step::Closing { head, all, entries, bins } => match entries.next() {
-                    None => match bins.as_mut().and_then(|bins| bins.pop(&self.rules)) {
-                        Some(table) => *entries = table.into_iter(),
-                        None => self.step = Step::Nothing,
-                    },
-                    Some((key, slot)) => {
-                        if *all || slot.pending > 0 {
-                            let panes = self.rules.last(head, key, slot);
-                            if let Some(pane) = first_of(panes, &mut self.ready) {
-                                return Some(pane);
+                Step::Closing { head, all, entries, bins } => {
+                    match entries.next().or_else(|| bins.as_mut()?.pop(&self.rules)) {
+                        None => {
+                            self.spare = bins.take();
+                            self.step = Step::Nothing;
+                        }
+                        Some((key, slot)) => {
+                            if *all || slot.pending > 0 {
+                                let panes = self.rules.last(head, key, slot);
+                                if let Some(pane) = first_of(panes, &mut self.ready) {
+                                    return Some(pane);
+                                }
                             }
                         }
                     }
-                },
+                }
                 Step::Signalled { name, windows, window, position } => {
                     let Some(at) = *window else {
                         self.step = Step::Nothing;

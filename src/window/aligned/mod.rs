@@ -32,6 +32,8 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     rules: Rules<F, R, M>,
     windows: Vec<Open<K, F, R, M>>,
     free: Vec<u32>,
+    /// The bins of the window that closed last, for one that needs some: the same memory again.
+    spare: Option<BinsOf<K, F, R, M>>,
     /// By end and start.
     fresh: BTreeMap<(Timestamp, Timestamp), u32>,
     /// By expiry, start and end.
@@ -117,6 +119,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
             rules: Rules::new(fold, trigger, lateness),
             windows: Vec::new(),
             free: Vec::new(),
+            spare: None,
             fresh: BTreeMap::new(),
             aging: BTreeMap::new(),
             timers: Timers::new(1),

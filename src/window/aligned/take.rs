@@ -95,7 +95,7 @@ where
         if !self.counters.count(events.into(), count, self.missed) {
             return Err((key, acc));
         }
-        let Aligned { kind, rules, windows, current, .. } = self;
+        let Aligned { kind, rules, windows, current, spare, .. } = self;
         kind.deal(key, acc, current, |window, key, acc| {
             let Open { table, bins, .. } = &mut windows[window as usize];
             if let Some(bins) = bins {
@@ -106,7 +106,7 @@ where
                 let fold = |rules: &Rules<F, R, M>, bin: &mut Bin<K, Slot<F, R, M>>| {
                     bin.fold(|into, from| rules.merge(into, from));
                 };
-                let bins = bins.insert(Bins::new(fold));
+                let bins = bins.insert(spare.take().unwrap_or_else(|| Bins::new(fold)));
                 bins.take(mem::take(table));
                 return bins.push(rules, (hash, key, rules.start_part(acc, events)));
             }
