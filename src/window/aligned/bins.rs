@@ -81,10 +81,10 @@ impl<K, S, R> Bins<K, S, R> {
     #[inline]
     pub(super) fn pop(&mut self, rules: &R) -> Option<(K, S)> {
         loop {
-            let bin = self.bins.get_mut(self.given).or_else(|| {
+            let Some(bin) = self.bins.get_mut(self.given) else {
                 self.given = 0;
-                None
-            })?;
+                return None;
+            };
             if !bin.pending.is_empty() {
                 (self.fold)(rules, bin);
             }

@@ -33,6 +33,7 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     windows: Vec<Open<K, F, R, M>>,
     free: Vec<u32>,
     /// The bins of the window that closed last, for one that needs some: the same memory again.
+    /// None once a window has closed that needed none.
     spare: Option<BinsOf<K, F, R, M>>,
     /// By end and start.
     fresh: BTreeMap<(Timestamp, Timestamp), u32>,
