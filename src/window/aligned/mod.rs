@@ -39,7 +39,7 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     fresh: BTreeMap<(Timestamp, Timestamp), u32>,
     /// By expiry, start and end.
     aging: BTreeMap<(Timestamp, Timestamp, Timestamp), u32>,
-    timers: Timers<Due>,
+    timers: Box<Timers<Due>>,
     run: Span,
     current: Vec<u32>,
     /// Into how many windows the events of the run come too late.
@@ -68,7 +68,7 @@ struct Open<K, F: Folding, R: Triggering, M: Mode<F>> {
     bins: Option<BinsOf<K, F, R, M>>,
 }
 
-type BinsOf<K, F, R, M> = Bins<K, Slot<F, R, M>, Rules<F, R, M>>;
+type BinsOf<K, F, R, M> = Box<Bins<K, Slot<F, R, M>, Rules<F, R, M>>>;
 
 /// A timer of the clock. It is stale if its slot is due at another time or the window is gone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +123,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
             spare: None,
             fresh: BTreeMap::new(),
             aging: BTreeMap::new(),
-            timers: Timers::new(1),
+            timers: Box::new(Timers::new(1)),
             run: Span::NONE,
             current: Vec::new(),
             missed: 0,

@@ -106,7 +106,7 @@ where
                 let fold = |rules: &Rules<F, R, M>, bin: &mut Bin<K, Slot<F, R, M>>| {
                     bin.fold(|into, from| rules.merge(into, from));
                 };
-                let bins = bins.insert(spare.take().unwrap_or_else(|| Bins::new(fold)));
+                let bins = bins.insert(spare.take().unwrap_or_else(|| Box::new(Bins::new(fold))));
                 bins.take(mem::take(table));
                 return bins.push(rules, (hash, key, rules.start_part(acc, events)));
             }
