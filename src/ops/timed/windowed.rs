@@ -30,7 +30,7 @@ impl<N, X, W, R, M> fmt::Debug for Windowed<N, X, W, R, M> {
 }
 
 impl<N, X, W, R, M> Windowed<N, X, W, R, M> {
-    /// When windows fire, see [`Trigger`]. Any trigger but the default one needs to be told how the
+    /// When windows fire, see [`Trigger`](crate::Trigger). Any trigger but the default one needs to be told how the
     /// panes of a window relate: [`accumulating`](Self::accumulating),
     /// [`discarding`](Self::discarding) or [`retracting`](Self::retracting).
     ///
@@ -61,7 +61,7 @@ impl<N, X, W, R, M> Windowed<N, X, W, R, M> {
 
     /// For how long, in event time, a window goes on accepting events after the watermark has passed
     /// its end. Default: not at all. What comes later still is dropped and counted, unless
-    /// [`late_to`](crate::TimedFlow::late_to) or [`split_late`](TimedFlow::split_late) stands behind the verb
+    /// [`late_to`](crate::TimedFlow::late_to) or [`split_late`](crate::TimedFlow::split_late) stands behind the verb
     /// that folds. Windows are kept for that much longer.
     ///
     /// ```
