@@ -2,7 +2,7 @@
 //! beside the same on channels that hold as many events as may be demanded; and four of each role,
 //! everybody with everybody.
 
-use flow::stage::{StageRef, Stages, Subscribe, consume_with, produce_with, transform_with};
+use flow::stage::{Consumer, StageRef, Stages, Subscribe, produce_with, transform_with};
 use flow::{BoxError, Emitter, Executor, Produced};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ fn pipeline<const DEMAND: usize, const WIDE: u64, const EVENTS: u64>(
 ) -> Workload<u64> {
     let workload = Workload::new(name, about, |options| Ok(options.scaled(EVENTS)), |end| *end)
         .unit(Unit::NanosPerEvent)
-        .flow("flow", "closures as stages on two workers", |end| {
+        .flow("flow", "stages on two workers, an event at a time", |end| {
             timed(|| stages(*end, DEMAND, WIDE).expect("no stage fails"), |sum| *sum)
         })
         .peer("crossbeam", "a thread for each stage, an event at a time", |end| {
@@ -81,11 +81,7 @@ fn stages(end: u64, demand: usize, wide: u64) -> Result<u64, flow::FlowError> {
         .collect();
     let total = Arc::new(AtomicU64::new(0));
     for _ in 0..wide {
-        let mut adds = Adds { sum: 0, total: Arc::clone(&total) };
-        let mut consumer = stages.consumer(consume_with(move |x: u64| {
-            adds.sum = adds.sum.wrapping_add(x);
-            Ok(())
-        }));
+        let mut consumer = stages.consumer(Adds { sum: 0, total: Arc::clone(&total) });
         for stage in &between {
             consumer = consumer.subscribe(Subscribe::to(stage).max_demand(demand));
         }
@@ -121,9 +117,17 @@ struct Adds {
     total: Arc<AtomicU64>,
 }
 
-impl Drop for Adds {
-    fn drop(&mut self) {
+impl Consumer for Adds {
+    type Item = u64;
+
+    fn handle(&mut self, x: u64) -> Result<(), BoxError> {
+        self.sum = self.sum.wrapping_add(x);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), BoxError> {
         self.total.fetch_add(self.sum, Ordering::Relaxed);
+        Ok(())
     }
 }
 
