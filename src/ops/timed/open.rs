@@ -139,10 +139,31 @@ macro_rules! opening {
     };
 }
 
+/// Nothing of these keys and events is folded before it is with its windows.
+macro_rules! without_parts {
+    ($key:ty, $event:ty) => {
+        type Part = ();
+
+        fn part(&self, _at: crate::time::Timestamp) -> Option<crate::window::Span> {
+            None
+        }
+
+        fn first(&self, _event: &$event) {}
+
+        fn add(&self, _acc: &mut (), _event: &$event) {}
+
+        fn take_part(_: &mut Self::Machine, _: crate::window::Span, _: (u64, $key, ())) -> bool {
+            false
+        }
+    };
+}
+
+pub(super) use without_parts;
+
 /// Events that are folded by value travel one by one.
 macro_rules! one_by_one {
     () => {
-        type Part = ();
+        without_parts!(X::Stored, T);
 
         #[inline(always)]
         fn event(
@@ -153,18 +174,6 @@ macro_rules! one_by_one {
             event: T,
         ) -> Option<(X::Stored, T)> {
             windows.event(hash, key, at, event).err()
-        }
-
-        fn part(&self, _at: Timestamp) -> Option<Span> {
-            None
-        }
-
-        fn first(&self, _event: &T) {}
-
-        fn add(&self, _acc: &mut (), _event: &T) {}
-
-        fn take_part(_: &mut W::Machine, _: Span, _: (u64, X::Stored, ())) -> bool {
-            false
         }
     };
 }

@@ -1,7 +1,7 @@
 //! `sorted_panes` and `sorted_events`: order within windows, for those who ask for it.
 
 use super::inputs::Inputs;
-use super::open::Open;
+use super::open::{Open, without_parts};
 use super::windows::KeyedWindows;
 use super::{Timed, TimedFlow};
 use crate::error::Site;
@@ -162,7 +162,7 @@ where
     O: Open<X, T, D>,
 {
     type Machine = SortedEvents<O::Machine, X::Stored, T>;
-    type Part = ();
+    without_parts!(X::Stored, T);
     as_opened!();
 
     fn open(&self, place: &Place) -> Self::Machine {
@@ -182,17 +182,5 @@ where
         let passed = windows.wait((hash, key), at, event).err()?;
         let (windows, key, event) = passed;
         O::event(windows, hash, key, at, event)
-    }
-
-    fn part(&self, _at: Timestamp) -> Option<Span> {
-        None
-    }
-
-    fn first(&self, _event: &T) {}
-
-    fn add(&self, _acc: &mut (), _event: &T) {}
-
-    fn take_part(_: &mut Self::Machine, _: Span, _: (u64, X::Stored, ())) -> bool {
-        false
     }
 }

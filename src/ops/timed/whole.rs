@@ -4,7 +4,7 @@ use super::exchange::{Moment, ToKey};
 use super::inputs::{One, Value};
 use super::instance::Windows;
 use super::late::{BesideMake, HasLate, Late};
-use super::open::{ByValue, Open, OpenPlain};
+use super::open::{ByValue, Open, OpenPlain, without_parts};
 use super::partition::{Finds, NoKey, Whole};
 use super::windows::KeyedWindows;
 use super::{HasTime, Stamped, Timed, TimedFlow};
@@ -17,7 +17,7 @@ use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
 use crate::state::RoutingHash;
 use crate::time::Timestamp;
-use crate::window::{Folding, Mode, Pane, Span, Take, Triggering, Windowing};
+use crate::window::{Folding, Mode, Pane, Take, Triggering, Windowing};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ where
 {
     type Out = F::Out;
     type Machine = W::Machine;
-    type Part = ();
+    without_parts!((), T);
     const CLOCKED: bool = W::BY_CLOCK || R::CLOCKED;
     const BY_CLOCK: bool = W::BY_CLOCK;
 
@@ -69,18 +69,6 @@ where
 
     fn granularity(&self) -> i64 {
         Open::<X, T, ByValue>::granularity(&self.0)
-    }
-
-    fn part(&self, _at: Timestamp) -> Option<Span> {
-        None
-    }
-
-    fn first(&self, _event: &T) {}
-
-    fn add(&self, _acc: &mut (), _event: &T) {}
-
-    fn take_part(_: &mut W::Machine, _: Span, _: (u64, (), ())) -> bool {
-        false
     }
 }
 

@@ -6,7 +6,7 @@ mod machine;
 mod machine_tests;
 
 use super::inputs::{EitherKey, Two, Value};
-use super::open::{ByValue, Open};
+use super::open::{ByValue, Open, without_parts};
 use super::windows::KeyedWindows;
 use super::{Stamped, Timed, TimedFlow};
 use crate::error::Site;
@@ -16,7 +16,7 @@ use crate::ops::keyed::{Full, Inner, KeyOf, Keyed, Left, Right, Shape};
 use crate::ops::node::Then;
 use crate::runtime::Place;
 use crate::time::Timestamp;
-use crate::window::{Pane, Span, Take};
+use crate::window::{Pane, Take};
 use itertools::{Either, EitherOrBoth};
 use machine::Intervals;
 use std::fmt;
@@ -194,7 +194,7 @@ where
 {
     type Out = EitherOrBoth<L, R>;
     type Machine = Intervals<X::Stored, L, R>;
-    type Part = ();
+    without_parts!(X::Stored, Either<L, R>);
     const CLOCKED: bool = false;
 
     fn open(&self, _place: &Place) -> Self::Machine {
@@ -214,18 +214,6 @@ where
 
     fn granularity(&self) -> i64 {
         1
-    }
-
-    fn part(&self, _at: Timestamp) -> Option<Span> {
-        None
-    }
-
-    fn first(&self, _event: &Either<L, R>) {}
-
-    fn add(&self, _acc: &mut (), _event: &Either<L, R>) {}
-
-    fn take_part(_: &mut Self::Machine, _: Span, _: (u64, X::Stored, ())) -> bool {
-        false
     }
 }
 
