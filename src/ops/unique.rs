@@ -120,6 +120,12 @@ impl<S> Seen<S> {
     }
 }
 
+impl<S> Default for Seen<S> {
+    fn default() -> Self {
+        Seen(Table::new())
+    }
+}
+
 impl<S> fmt::Debug for Seen<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seen")
@@ -145,7 +151,7 @@ impl<T: Hash + Eq + Clone + Send> Identity<T> for Itself {
 }
 
 /// A key computed from the event.
-pub struct KeyFn<F>(F);
+pub struct KeyFn<F>(pub(super) F);
 
 impl<F> fmt::Debug for KeyFn<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -225,7 +231,7 @@ impl<D: Identity<T>, T: Send> Spec for Unique<D, T> {
     type Operator = UniqueInstance<D, T>;
 
     fn start(&self, _place: &Place) -> Self::Operator {
-        UniqueInstance { spec: self.clone(), seen: Seen(Table::new()) }
+        UniqueInstance { spec: self.clone(), seen: Seen::default() }
     }
 }
 

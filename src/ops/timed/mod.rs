@@ -29,6 +29,7 @@ mod sorting;
 mod stamp;
 mod terminals;
 mod triggered;
+mod unique;
 mod watermarks;
 mod whole;
 mod window;
