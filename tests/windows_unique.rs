@@ -105,7 +105,10 @@ fn what_is_new_goes_on_at_once() {
         let told: Vec<_> = panes.iter().map(|pane| (pane.value, pane.timing, pane.index)).collect();
         let (early, late) = (Timing::Early, Timing::Late);
         assert_eq!(told, [("a", early, 0), ("b", early, 1), ("c", late, 2), ("a", early, 0)]);
-        assert_panes(panes, ["[0,10)=\"a\" E0", "[0,10)=\"b\" E1", "[0,10)=\"c\" L2", "[10,20)=\"a\" E0"]);
+        assert_panes(
+            panes,
+            ["[0,10)=\"a\" E0", "[0,10)=\"b\" E1", "[0,10)=\"c\" L2", "[10,20)=\"a\" E0"],
+        );
     }
 }
 

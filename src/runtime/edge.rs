@@ -233,9 +233,9 @@ impl<T> Outlet<T> {
     /// Stages as many events as an iterator gives. False: as with [`push`](Self::push).
     #[inline(always)]
     pub(crate) fn push_all(&mut self, events: impl Iterator<Item = T>) -> bool {
-        let mut sent = true;
-        events.for_each(|event| sent &= self.push(event));
-        sent
+        // One copy where the iterator knows its length; what is more than a batch is moved once more.
+        self.staged.extend(events);
+        self.staged.len() < self.send_at || self.flush_full()
     }
 
     /// Sends full batches. False: one is left for which there is no credit.

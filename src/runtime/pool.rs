@@ -150,12 +150,15 @@ impl<T> Pool<T> {
                 return events.clear();
             }
             queue.len += events.len();
-            let mut events = events.drain(..);
-            while events.len() > 0 {
-                let mut batch = queue.spare.pop().unwrap_or_default();
-                batch.extend(events.by_ref().take(self.options.batch));
-                queue.push_segment(feeder, batch);
+            let batch = self.options.batch;
+            while events.len() > batch {
+                let mut segment = queue.spare.pop().unwrap_or_default();
+                segment.extend(events.drain(..batch));
+                queue.push_segment(feeder, segment);
             }
+            // A vector becomes a segment as it is.
+            let spare = Vec::from(queue.spare.pop().unwrap_or_default());
+            queue.push_segment(feeder, VecDeque::from(std::mem::replace(events, spare)));
             queue.idle.pop()
         };
         if let Some(task) = idle {
@@ -471,7 +474,13 @@ impl<T: Send, K: Push<T>> Input<K> for FromPool<T> {
             return why;
         }
         let now = room.min(self.events.len());
-        kernel.push_all(self.events.drain(..now));
+        if now == self.events.len() {
+            let mut batch = Vec::from(std::mem::take(&mut self.events));
+            kernel.push_batch(&mut batch);
+            self.events = VecDeque::from(batch);
+        } else {
+            kernel.push_all(self.events.drain(..now));
+        }
         Pull::Some(now)
     }
 
@@ -503,9 +512,10 @@ pub struct IntoPool<T> {
     task: TaskRef,
     feeder: usize,
     credits: Arc<Credits<TaskRef>>,
-    /// Credit that was taken and not yet used.
+    /// Credit that was taken, and not yet used by what has been handed over.
     allowance: usize,
     staged: Vec<T>,
+    batch: usize,
     /// Whether the feeder may block: then nothing is staged, since nobody could send it on.
     at_once: bool,
     /// What came when nobody claimed any more.
@@ -515,8 +525,10 @@ pub struct IntoPool<T> {
 }
 
 impl<T> IntoPool<T> {
+    #[inline(never)]
     fn hand_over(&mut self) {
         if !self.staged.is_empty() {
+            self.allowance -= self.staged.len();
             self.pool.feed(self.feeder, &mut self.staged);
         }
         if self.unwanted > 0 {
@@ -530,7 +542,7 @@ impl<T: Send> IntoPool<T> {
     /// and counted.
     #[inline]
     pub(crate) fn offer(&mut self, event: T) {
-        if self.allowance == 0 {
+        if self.allowance == self.staged.len() {
             self.unwanted += 1;
         } else {
             self.push(event);
@@ -546,11 +558,12 @@ impl<T: Send> Kernel for IntoPool<T> {
             self.at_once = true;
         }
         // All that has been asked for by now, also where some of it was left before.
-        self.allowance += match self.allowance {
-            0 => self.credits.take_or_wait(usize::MAX, || self.task.clone()),
-            _ => self.credits.take_up_to(usize::MAX),
+        self.allowance += if self.allowance == self.staged.len() {
+            self.credits.take_or_wait(usize::MAX, || self.task.clone())
+        } else {
+            self.credits.take_up_to(usize::MAX)
         };
-        self.allowance
+        self.allowance - self.staged.len()
     }
 
     fn closed(&self) -> bool {
@@ -577,15 +590,27 @@ impl<T: Send> Kernel for IntoPool<T> {
 }
 
 impl<T: Send> Push<T> for IntoPool<T> {
+    #[inline(always)]
     fn push(&mut self, event: T) {
-        self.allowance -= 1;
         if self.at_once {
+            self.allowance -= 1;
             self.pool.feed_one(self.feeder, event);
         } else {
             self.staged.push(event);
-            if self.staged.len() >= self.pool.options.batch {
+            if self.staged.len() >= self.batch {
                 self.hand_over();
             }
+        }
+    }
+
+    #[inline(always)]
+    fn push_all<I: Iterator<Item = T>>(&mut self, events: I) {
+        if self.at_once {
+            return events.for_each(|event| self.push(event));
+        }
+        self.staged.extend(events);
+        if self.staged.len() >= self.batch {
+            self.hand_over();
         }
     }
 }
@@ -606,6 +631,7 @@ impl<T: Send> Make for IntoPoolMake<T> {
             credits,
             allowance: 0,
             staged: Vec::new(),
+            batch: self.0.options.batch,
             at_once: false,
             unwanted: 0,
             alone: false,
