@@ -17,6 +17,7 @@
 mod command;
 mod growth;
 mod harness;
+mod latency;
 mod memory;
 mod peers;
 mod report;
@@ -24,3 +25,4 @@ mod workloads;
 
 pub use command::main as compare;
 pub use growth::main as growth;
+pub use latency::main as latency;

@@ -177,7 +177,11 @@ impl fmt::Display for Measured<'_> {
                 }
             }
         }
-        write!(f, "\n| most / straight |")?;
+        let straight = match self.curve.straight {
+            Straight::Level => "most / least",
+            Straight::Divided => "most / straight",
+        };
+        write!(f, "\n| {straight} |")?;
         for costs in &self.costs {
             let straight = self.straight(costs);
             let over = costs.iter().zip(straight).map(|(cost, straight)| cost.drawn / straight);
@@ -235,7 +239,7 @@ mod tests {
         let curve = curve(Straight::Level);
         let text = curve.measure(1.0, 3).to_string();
         assert!(text.contains("\n| 1 | 2.00 |\n| 10 | 20.0 |\n| 100 | 200 |\n"), "{text}");
-        assert!(text.ends_with("| most / straight | 100 |\n"), "{text}");
+        assert!(text.ends_with("| most / least | 100 |\n"), "{text}");
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) fn curve() -> Curve {
 /// What every operator does: not so that the optimiser could make one of two.
 #[inline]
 fn step(x: u64) -> u64 {
-    (x ^ (x >> 9)) & 0xffff_ffff
+    (x ^ (x >> 9)).wrapping_mul(0x9e37_79b9) & 0xffff_ffff
 }
 
 /// `map` with [`step`], so many times: the number is part of the type.
