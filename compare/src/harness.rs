@@ -34,6 +34,10 @@ pub(crate) struct Options {
     pub(crate) text: Option<PathBuf>,
     /// The folder for tables and plots.
     pub(crate) out: PathBuf,
+    /// Whether the summary is written into the project's documents.
+    pub(crate) docs: bool,
+    /// A record that the figures are set against.
+    pub(crate) against: Option<PathBuf>,
     /// Whether the figures are added to `benches/record/`.
     pub(crate) record: bool,
 }
@@ -102,7 +106,7 @@ pub(crate) fn timed<R, C: Into<Checksum>>(
 ///
 /// On a machine that does other work as well it says more than the wall clock, and it shows who
 /// waits by spinning.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::try_from(now).expect("a process has not used negative time")
 }

@@ -32,6 +32,41 @@ pub(crate) trait Shuffle: Clone + Send + Sync + 'static {
     fn fold(state: &mut Self::State, event: Self::Event);
 }
 
+/// A job on events with times, from two sources that are not in step: every event goes to the thread
+/// that owns its key, which keeps what it must and gives results when time has come so far.
+pub(crate) trait Timed: Clone + Send + Sync + 'static {
+    /// What crosses from a source to an owner.
+    type Event: Clone + Send + 'static;
+    /// What one of the two sources gives.
+    type Source: Iterator<Item = Self::Event> + Send + 'static;
+    /// What an owner keeps.
+    type State: Clone + Default + Send + 'static;
+    /// What it gives.
+    type Result: Clone + Send + 'static;
+
+    /// Later events of a source may be earlier by less than this, in milliseconds.
+    const DISORDER: i64;
+
+    /// One of the sources, by its number.
+    fn source(&self, nth: usize) -> Self::Source;
+
+    /// When an event was, in milliseconds.
+    fn time(event: &Self::Event) -> i64;
+
+    /// A number that says who owns the event.
+    fn owner(event: &Self::Event) -> u64;
+
+    /// Folds an event that this thread owns.
+    fn fold(state: &mut Self::State, event: Self::Event);
+
+    /// Gives what is complete when nothing before this time comes any more.
+    fn passed(state: &mut Self::State, time: i64, results: &mut Vec<Self::Result>);
+}
+
+/// How often a source of a [`Timed`] job says how far time has come, in events: whoever keeps windows
+/// looks at them then.
+pub(crate) const TOLD: usize = 4 * channels::BATCH;
+
 /// The merge in which the larger of two maps absorbs the smaller one.
 pub(crate) fn absorb<K, V, H>(
     one: std::collections::HashMap<K, V, H>,

@@ -7,16 +7,24 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ::timely::Config;
-use ::timely::dataflow::channels::pact::Exchange;
+use ::timely::dataflow::channels::pact::{Exchange, Pipeline};
 use ::timely::dataflow::operators::Capability;
 use ::timely::dataflow::operators::generic::operator::{Operator, source};
+use ::timely::dataflow::operators::vec::Map;
 use ::timely::dataflow::{Scope, StreamVec};
 use ::timely::worker::Worker;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Shuffle;
+use super::{Shuffle, TOLD, Timed};
 use crate::harness::THREADS;
+
+/// How a [`Timed`] job is written.
+pub(crate) const TIMED: &str = "two workers with a source each, `Exchange` to the owner of a key, an own operator with state by hand, which the frontier closes";
+
+/// How [`sum`] is written.
+pub(crate) const SUM: &str =
+    "two workers, a source of batches each, `flat_map`, a sink that adds up";
 
 /// Runs the dataflow that `build` makes on each worker, and gives what it has left in the state
 /// that it is given.
@@ -80,6 +88,57 @@ pub(crate) fn shuffle<S: Shuffle>(job: &S) -> Vec<S::State> {
             });
         });
     })
+}
+
+/// Every event to the worker that owns its key, which closes what the frontier has passed.
+pub(crate) fn timed<J: Timed>(job: &J) -> Vec<Vec<J::Result>> {
+    let job = job.clone();
+    run(move |scope, worker, results: Rc<RefCell<Vec<J::Result>>>| {
+        let mut source = job.source(worker);
+        let mut highest = i64::MIN / 2;
+        let events = batches(scope, move |time, batch| {
+            // What the last batch held still had the time before it; there are no times before 0.
+            time.downgrade(&frontier::<J>(highest).max(*time.time()));
+            batch.extend(source.by_ref().take(TOLD).map(InProcess));
+            highest = batch.iter().map(|event| J::time(&event.0)).fold(highest, i64::max);
+            !batch.is_empty()
+        });
+        let mut state = J::State::default();
+        let owner = Exchange::new(|event: &InProcess<J::Event>| J::owner(&event.0));
+        events.sink(owner, "Timed", move |(input, frontier)| {
+            input.for_each(|_, batch| {
+                batch.drain(..).for_each(|event| J::fold(&mut state, event.0));
+            });
+            let passed = frontier.frontier().first().map_or(i64::MAX, |time| *time as i64);
+            J::passed(&mut state, passed, &mut results.borrow_mut());
+        });
+    })
+}
+
+fn frontier<J: Timed>(highest: i64) -> u64 {
+    (highest - J::DISORDER).max(0) as u64
+}
+
+/// The sum over what `value` makes of all events, as two operators: the chunks of each worker, a
+/// `flat_map`, and a sink that adds up.
+pub(crate) fn sum<C: IntoIterator<Item: 'static> + 'static, I: Iterator<Item = C> + 'static>(
+    chunks: impl Fn(usize) -> I + Send + Sync + 'static,
+    value: impl Fn(C::Item) -> Option<u64> + Copy + Send + Sync + 'static,
+) -> u64 {
+    let sums = run(move |scope, worker, sum: Rc<RefCell<u64>>| {
+        let mut chunks = chunks(worker);
+        let events = batches(scope, move |_, batch| {
+            let chunk = chunks.next();
+            let more = chunk.is_some();
+            batch.extend(chunk.into_iter().flatten());
+            more
+        });
+        events.flat_map(value).sink(Pipeline, "Sum", move |(input, _)| {
+            let mut sum = sum.borrow_mut();
+            input.for_each(|_, batch| *sum = batch.drain(..).fold(*sum, u64::wrapping_add));
+        });
+    });
+    sums.into_iter().fold(0, u64::wrapping_add)
 }
 
 /// An event that stays in this process: timely asks that it could leave, but never makes it.

@@ -1,15 +1,24 @@
-//! Measured rounds as tables, plots and a record.
+//! Measured rounds as tables, plots, targets and a record.
 
+mod against;
+mod curve;
+mod files;
+mod numbers;
 mod plot;
 mod record;
 mod summary;
+mod targets;
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
+use self::numbers::{count, mebibytes, ratio};
 use crate::harness::Sample;
 
+pub(crate) use self::against::against;
+pub(crate) use self::curve::{Kind, PlotLine, curve};
+pub(crate) use self::files::{Sections, docs_folder, exit, here, make_folder, root_folder, write};
+pub(crate) use self::numbers::{median, three_digits};
 pub(crate) use self::record::append;
 pub(crate) use self::summary::Summary;
 
@@ -47,8 +56,18 @@ impl Table {
 
     /// The peer with the least median time, of those with the right result.
     fn fastest_peer(&self) -> Option<&Row> {
-        let right = self.of(Side::Peer).filter(|row| !row.differs);
+        self.fastest_of(|_| true)
+    }
+
+    /// The same of some peers.
+    fn fastest_of(&self, some: impl Fn(&Row) -> bool) -> Option<&Row> {
+        let right = self.of(Side::Peer).filter(|row| !row.differs && some(row));
         right.min_by(|a, b| a.seconds().total_cmp(&b.seconds()))
+    }
+
+    /// What a record measures against: the limit, or where there is none the first peer.
+    fn reference(&self) -> Option<&Row> {
+        self.limit().or_else(|| self.of(Side::Peer).next())
     }
 
     /// The peer with the least memory, of those with the right result.
@@ -83,10 +102,9 @@ impl Table {
 
     /// Writes the table and its plot into `folder`.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), String> {
-        let cannot = |e: &dyn fmt::Display| format!("cannot write into {}: {e}", folder.display());
         let text = format!("{self}\n![{0}]({0}.svg)\n", self.name);
-        fs::write(folder.join(self.name).with_extension("md"), text).map_err(|e| cannot(&e))?;
-        plot::workload(self, &folder.join(self.name).with_extension("svg")).map_err(|e| cannot(&*e))
+        write(&folder.join(self.name).with_extension("md"), &text)?;
+        plot::workload(self, &folder.join(self.name).with_extension("svg"))
     }
 }
 
@@ -180,61 +198,20 @@ impl Unit {
     }
 }
 
-fn count(unit: Unit, events: u64) -> String {
-    match (unit, events) {
-        (Unit::MicrosPerCall, calls) => format!("{calls} calls"),
-        (_, events) if events >= 1_000_000 => format!("{:.1} M events", events as f64 / 1e6),
-        (_, events) => format!("{events} events"),
-    }
-}
-
-fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
-    median(ours.iter().zip(theirs).map(|(a, b)| a / b))
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let upper = values.len() / 2;
-    let lower = (values.len() - 1) / 2;
-    (values[lower] + values[upper]) / 2.0
-}
-
-fn mebibytes(bytes: u64) -> String {
-    three_digits(bytes as f64 / f64::from(1 << 20))
-}
-
-/// Three digits that count: more would only record noise.
-fn three_digits(value: f64) -> String {
-    let digits = match value {
-        v if v < 1.0 => 3,
-        v if v < 10.0 => 2,
-        v if v < 100.0 => 1,
-        _ => 0,
-    };
-    format!("{value:.digits$}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(name: &'static str, side: Side, seconds: [f64; 3]) -> Row {
+    pub(super) fn row(name: &'static str, side: Side, seconds: [f64; 3]) -> Row {
         let mut row = Row::new(name, "as it is", side);
         row.wall.extend(seconds);
         row.cpu.extend(seconds);
         row
     }
 
-    fn table(rows: Vec<Row>) -> Table {
+    pub(super) fn table(rows: Vec<Row>) -> Table {
         let about = "What it is about.";
         Table { name: "workload", about, unit: Unit::NanosPerEvent, events: 1, rows }
-    }
-
-    #[test]
-    fn the_median_of_an_even_number_is_the_middle_of_the_two_in_the_middle() {
-        assert_eq!(median([4.0, 1.0, 3.0, 2.0].into_iter()), 2.5);
-        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
     }
 
     #[test]
@@ -259,21 +236,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("there is a place for it");
         let table = table(vec![row("limit", Side::Limit, [1.0; 3])]);
         table.write(folder.path()).expect("it can be written");
-        let read = |file: &str| fs::read_to_string(folder.path().join(file)).expect("it is there");
+        let read =
+            |file: &str| std::fs::read_to_string(folder.path().join(file)).expect("it is there");
         assert!(read("workload.md").contains("| limit |"));
         assert!(read("workload.svg").contains("limit"));
-    }
-
-    #[test]
-    fn a_record_is_begun_once_and_appended_to() {
-        let folder = tempfile::tempdir().expect("there is a place for it");
-        let file = folder.path().join("figures.tsv");
-        let tables = [table(vec![row("limit", Side::Limit, [1.0; 3])])];
-        append(&tables, &file).expect("it can be written");
-        append(&tables, &file).expect("it can be written");
-        let text = fs::read_to_string(&file).expect("it is there");
-        let fields: Vec<_> = text.lines().map(|line| line.split('\t').count()).collect();
-        assert_eq!(fields, [12, 12, 12]);
-        assert!(text.lines().skip(1).all(|line| line.contains("\tworkload\tlimit\t1\t3\t1000\t")));
     }
 }

@@ -19,7 +19,15 @@ const BAR: u32 = 22;
 const FRAME: u32 = 90;
 
 /// Speed, time over the limit's, and memory, side by side.
-pub(super) fn workload(table: &Table, path: &Path) -> Plotted {
+pub(super) fn workload(table: &Table, path: &Path) -> Result<(), String> {
+    plotted(path, bars_of(table, path))
+}
+
+fn plotted(path: &Path, plotted: Plotted) -> Result<(), String> {
+    plotted.map_err(|e| format!("cannot draw {}: {e}", path.display()))
+}
+
+fn bars_of(table: &Table, path: &Path) -> Plotted {
     let size = (1200, FRAME + BAR * table.rows.len() as u32);
     let root = SVGBackend::new(path, size).into_drawing_area();
     root.fill(&WHITE)?;
@@ -35,21 +43,53 @@ pub(super) fn workload(table: &Table, path: &Path) -> Plotted {
     Ok(root.present()?)
 }
 
-/// For each workload this library's speed over the limit's, and below it the fastest peer's.
-pub(super) fn summary(summary: &Summary, path: &Path) -> Plotted {
-    let bars: Vec<Bar<'_>> = summary
-        .lines
-        .iter()
-        .flat_map(|line| {
-            let peer =
-                line.peer.as_ref().map(|(name, times)| (*name, 1.0 / *times, colour(Side::Peer)));
-            [Some((line.workload, 1.0 / line.flow, colour(Side::Flow))), peer]
-        })
-        .flatten()
-        .collect();
-    let root = SVGBackend::new(path, (900, FRAME + BAR * bars.len() as u32)).into_drawing_area();
+/// For each workload with a limit this library's speed and the fastest peer's, as shares of the
+/// limit's.
+pub(super) fn summary(summary: &Summary, path: &Path) -> Result<(), String> {
+    plotted(path, shares(summary, path))
+}
+
+fn shares(summary: &Summary, path: &Path) -> Plotted {
+    let lines: Vec<_> = summary.lines.iter().filter(|line| line.flow.is_some()).collect();
+    let share = |times: Option<f64>| times.map(|times| 1.0 / times);
+    let all = || lines.iter().flat_map(|line| [share(line.flow), share(line.peer)]).flatten();
+    let (left, right) = (all().fold(0.5, f64::min) / 2.0, all().fold(1.0, f64::max) * 2.0);
+    let size = (900, FRAME + 2 * BAR * lines.len() as u32);
+    let root = SVGBackend::new(path, size).into_drawing_area();
     root.fill(&WHITE)?;
-    draw(&root, "speed as a share of the limit's: Flow, and below it the fastest peer", &bars)?;
+    let title =
+        "speed as a share of hand-written code's (the line): Flow, below it the fastest peer";
+    let mut chart = ChartBuilder::on(&root)
+        .caption(title, ("sans-serif", 16))
+        .margin(8)
+        .x_label_area_size(28)
+        .y_label_area_size(130)
+        .build_cartesian_2d((left..right).log_scale(), lines.len() as f64..0.0)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .y_labels(0)
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    let style = ("sans-serif", 12).into_font();
+    let text = |words: String, at: (f64, f64), right: i32| {
+        EmptyElement::at(at) + Text::new(words, (right, -6), style.clone())
+    };
+    for (place, line) in lines.iter().enumerate() {
+        let top = place as f64;
+        let sides = [(line.flow, Side::Flow, 0.1), (line.peer, Side::Peer, 0.5)];
+        for (times, side, below) in sides {
+            let Some(share) = share(times) else { continue };
+            let (upper, lower) = (top + below, top + below + 0.4);
+            let bar = Rectangle::new([(left, upper), (share, lower)], colour(side).filled());
+            chart.draw_series([bar])?;
+            chart.draw_series([text(three_digits(share), (share, (upper + lower) / 2.0), 6)])?;
+        }
+        chart.draw_series([text(line.workload.into(), (left, top + 0.5), -128)])?;
+    }
+    let limit = [(1.0, 0.0), (1.0, lines.len() as f64)];
+    chart.draw_series(LineSeries::new(limit, colour(Side::Limit).stroke_width(2)))?;
     Ok(root.present()?)
 }
 

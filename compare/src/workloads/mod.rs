@@ -13,13 +13,14 @@ mod ordered;
 mod pipeline;
 mod sessions;
 mod skewed;
-mod stages;
+pub(crate) mod stages;
 mod stations;
 mod text_fold;
 mod tiny;
 mod windows;
 mod words;
 
+pub(crate) use self::common::mix;
 use crate::harness::Compare;
 
 /// Every workload, in the order in which they run.

@@ -81,7 +81,7 @@ fn stages(end: u64, demand: usize, wide: u64) -> Result<u64, flow::FlowError> {
         .collect();
     let total = Arc::new(AtomicU64::new(0));
     for _ in 0..wide {
-        let mut consumer = stages.consumer(Adds { sum: 0, total: Arc::clone(&total) });
+        let mut consumer = stages.consumer(Adds::to(&total));
         for stage in &between {
             consumer = consumer.subscribe(Subscribe::to(stage).max_demand(demand));
         }
@@ -93,7 +93,8 @@ fn stages(end: u64, demand: usize, wide: u64) -> Result<u64, flow::FlowError> {
     Ok(total.load(Ordering::Relaxed))
 }
 
-fn producer(
+/// Makes numbers as they are asked for.
+pub(crate) fn producer(
     stages: &Stages,
     mut numbers: std::ops::Range<u64>,
 ) -> StageRef<impl Sized + use<>, Infallible, u64> {
@@ -106,15 +107,22 @@ fn producer(
     stages.producer(produce).accumulate().start()
 }
 
-fn double(x: u64, out: &mut Emitter<'_, u64>) -> Result<(), BoxError> {
-    out.emit(x * 2);
+/// What a stage between does.
+pub(crate) fn double(x: u64, out: &mut Emitter<'_, u64>) -> Result<(), BoxError> {
+    out.emit(x.wrapping_mul(2));
     Ok(())
 }
 
 /// The sum of one consumer, added to that of all when it ends.
-struct Adds {
+pub(crate) struct Adds {
     sum: u64,
     total: Arc<AtomicU64>,
+}
+
+impl Adds {
+    pub(crate) fn to(total: &Arc<AtomicU64>) -> Self {
+        Adds { sum: 0, total: Arc::clone(total) }
+    }
 }
 
 impl Consumer for Adds {

@@ -91,8 +91,15 @@ fn sales(events: Input) -> impl Iterator<Item = (&'static Auction, usize)> {
 }
 
 pub(super) fn q4(events: Input) -> Vec<Vec<(usize, u64)>> {
+    by_category(sales(events))
+}
+
+/// The mean price of each category.
+pub(super) fn by_category(
+    sales: impl Iterator<Item = (&'static Auction, usize)>,
+) -> Vec<Vec<(usize, u64)>> {
     let mut categories = BTreeMap::<usize, (usize, usize)>::new();
-    for (auction, price) in sales(events) {
+    for (auction, price) in sales {
         let (sum, count) = categories.entry(auction.category).or_default();
         *sum += price;
         *count += 1;
@@ -102,7 +109,14 @@ pub(super) fn q4(events: Input) -> Vec<Vec<(usize, u64)>> {
 }
 
 pub(super) fn q6(events: Input) -> Vec<Vec<(usize, u64)>> {
-    let mut sales: Vec<_> = sales(events)
+    by_seller(sales(events))
+}
+
+/// The mean price of each seller's last ten auctions.
+pub(super) fn by_seller(
+    sales: impl Iterator<Item = (&'static Auction, usize)>,
+) -> Vec<Vec<(usize, u64)>> {
+    let mut sales: Vec<_> = sales
         .map(|(auction, price)| (auction.seller, auction.expires, auction.id, price))
         .collect();
     sales.sort_unstable();

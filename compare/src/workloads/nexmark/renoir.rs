@@ -1,5 +1,5 @@
-//! The queries on renoir, as far as they need no windows of event time: its own begin at the first
-//! event of each key instead of at multiples of their length.
+//! The queries that are one operator of renoir's own. Its windows of event time begin at the first event
+//! of each key instead of at multiples of their length, so none of the queries with such is among them.
 
 use std::time::Duration;
 
