@@ -9,6 +9,9 @@ use super::timely::InProcess;
 use super::{Shuffle, TOLD, Timed};
 use crate::harness::THREADS;
 
+/// How a [`Shuffle`] is written.
+pub(crate) const SHUFFLE: &str =
+    "two sources, `group_by` the owner of a key, `rich_map_custom` by hand; batches of 4,096";
 /// How a [`Timed`] job is written.
 pub(crate) const TIMED: &str = "two sources, `group_by` the owner of a key, `rich_map_custom` with state by hand; batches and a watermark each 4,096 events";
 

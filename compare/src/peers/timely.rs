@@ -97,8 +97,9 @@ pub(crate) fn timed<J: Timed>(job: &J) -> Vec<Vec<J::Result>> {
         let mut source = job.source(worker);
         let mut highest = i64::MIN / 2;
         let events = batches(scope, move |time, batch| {
-            // What the last batch held still had the time before it; there are no times before 0.
-            time.downgrade(&frontier::<J>(highest).max(*time.time()));
+            // What the last batch held still had the time before it. Timely's times are those that the
+            // events have at most, since none of its own is below 0.
+            time.downgrade(&highest.max(time.time().cast_signed()).cast_unsigned());
             batch.extend(source.by_ref().take(TOLD).map(InProcess));
             highest = batch.iter().map(|event| J::time(&event.0)).fold(highest, i64::max);
             !batch.is_empty()
@@ -109,14 +110,11 @@ pub(crate) fn timed<J: Timed>(job: &J) -> Vec<Vec<J::Result>> {
             input.for_each(|_, batch| {
                 batch.drain(..).for_each(|event| J::fold(&mut state, event.0));
             });
-            let passed = frontier.frontier().first().map_or(i64::MAX, |time| *time as i64);
+            let passed = |time: &u64| time.cast_signed() - J::DISORDER;
+            let passed = frontier.frontier().first().map_or(i64::MAX, passed);
             J::passed(&mut state, passed, &mut results.borrow_mut());
         });
     })
-}
-
-fn frontier<J: Timed>(highest: i64) -> u64 {
-    (highest - J::DISORDER).max(0) as u64
 }
 
 /// The sum over what `value` makes of all events, as two operators: the chunks of each worker, a

@@ -32,6 +32,19 @@ impl Claims {
         Claims { next: CachePadded::new(AtomicU64::new(0)), end, chunk }
     }
 
+    /// The chunks, for whoever asks, as many as there are.
+    #[cfg(feature = "peers")]
+    pub(crate) fn shared(
+        end: u64,
+        chunk: u64,
+    ) -> impl Fn(usize) -> Box<dyn Iterator<Item = Range<u64>>> + Send + Sync + 'static {
+        let claims = std::sync::Arc::new(Claims::new(end, chunk));
+        move |_| {
+            let claims = claims.clone();
+            Box::new(std::iter::from_fn(move || claims.next()))
+        }
+    }
+
     /// The next chunk that nobody has.
     pub(crate) fn next(&self) -> Option<Range<u64>> {
         let start = self.next.fetch_add(self.chunk, Relaxed);
@@ -42,6 +55,12 @@ impl Claims {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Range<u64>> {
         std::iter::from_fn(|| self.next())
     }
+}
+
+/// Every second element of a range, for one of two.
+#[cfg(feature = "peers")]
+pub(crate) fn half(end: u64, nth: usize) -> impl Iterator<Item = u64> + Send + 'static {
+    (nth as u64..end).step_by(crate::harness::THREADS)
 }
 
 /// Cuts `text` at line ends into pieces of about `size` bytes.

@@ -2,6 +2,7 @@
 //! events.
 
 use std::hint::black_box;
+use std::sync::mpsc::sync_channel;
 
 use crossbeam_channel::bounded;
 
@@ -17,7 +18,7 @@ const UNDER_WAY: usize = 64;
 
 /// The only workload of this file.
 pub(crate) fn workload() -> Workload<u64> {
-    Workload::new(
+    let workload = Workload::new(
         "handover",
         "One thread makes integers, another one adds them up.",
         |options| Ok(options.scaled(100_000_000)),
@@ -30,12 +31,18 @@ pub(crate) fn workload() -> Workload<u64> {
     .peer("crossbeam", "a bounded channel of 64 batches of 1,024, a new `Vec` for each", |end| {
         timed(|| crossbeam(*end), |sum| *sum)
     })
-    .limit("limit", "the same, and empty batches return to the producer", |end| {
-        timed(|| hand_over(*end, BATCH, UNDER_WAY, |x| x, sum), |sum| *sum)
-    })
-    .aside("seq", "the work without the hand-over: fill a batch, add it up", |end| {
-        timed(|| seq(*end), |sum| *sum)
-    })
+    .peer("std", "the same with `sync_channel`", |end| timed(|| std(*end), |sum| *sum));
+    #[cfg(feature = "peers")]
+    let workload = workload.peer("tokio", "the same with two tasks, two workers", |end| {
+        timed(|| tokio(*end), |sum| *sum)
+    });
+    workload
+        .limit("limit", "the same, and empty batches return to the producer", |end| {
+            timed(|| hand_over(*end, BATCH, UNDER_WAY, |x| x, sum), |sum| *sum)
+        })
+        .aside("seq", "the work without the hand-over: fill a batch, add it up", |end| {
+            timed(|| seq(*end), |sum| *sum)
+        })
 }
 
 fn sum(batch: &[u64]) -> u64 {
@@ -55,16 +62,47 @@ fn seq(end: u64) -> u64 {
     total
 }
 
+const WAITS: &str = "the consumer waits for the end";
+
 fn crossbeam(end: u64) -> u64 {
     let (sender, receiver) = bounded::<Vec<u64>>(UNDER_WAY);
+    two_threads(end, move |batch| sender.send(batch).expect(WAITS), receiver)
+}
+
+fn std(end: u64) -> u64 {
+    let (sender, receiver) = sync_channel::<Vec<u64>>(UNDER_WAY);
+    two_threads(end, move |batch| sender.send(batch).expect(WAITS), receiver)
+}
+
+/// `send` goes with its thread, which ends what is received.
+fn two_threads(
+    end: u64,
+    send: impl Fn(Vec<u64>) + Send,
+    received: impl IntoIterator<Item = Vec<u64>>,
+) -> u64 {
     std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for events in batches(end, BATCH) {
-                sender.send(events.collect()).expect("the consumer waits for the end");
-            }
-        });
-        receiver.iter().map(|batch| sum(&batch)).fold(0, u64::wrapping_add)
+        scope.spawn(move || batches(end, BATCH).for_each(|events| send(events.collect())));
+        received.into_iter().map(|batch| sum(&batch)).fold(0, u64::wrapping_add)
     })
+}
+
+#[cfg(feature = "peers")]
+fn tokio(end: u64) -> u64 {
+    let runtime = crate::peers::tokio::runtime();
+    let (sender, mut receiver) = ::tokio::sync::mpsc::channel::<Vec<u64>>(UNDER_WAY);
+    runtime.spawn(async move {
+        for events in batches(end, BATCH) {
+            sender.send(events.collect()).await.expect(WAITS);
+        }
+    });
+    let total = runtime.spawn(async move {
+        let mut total = 0u64;
+        while let Some(batch) = receiver.recv().await {
+            total = total.wrapping_add(sum(&batch));
+        }
+        total
+    });
+    runtime.block_on(total).expect("no contestant panics")
 }
 
 fn flow(end: u64) -> Result<u64, flow::FlowError> {

@@ -1,6 +1,8 @@
 //! An inner join of 20 million orders with the million customers who placed them: one side is held
 //! in a table that no cache holds, the other one passes by.
 
+mod by_hand;
+
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -33,6 +35,11 @@ pub(crate) fn workload() -> Workload<u64> {
         "rayon",
         "two maps of customers by hash, built side by side; then probed by all",
         |o| timed(|| rayon(*o), |sum| *sum),
+    )
+    .peer(
+        "crossbeam",
+        "two sources, two that own keys, bounded channels; orders wait until all customers are known",
+        |o| timed(|| by_hand::join(*o), |sum| *sum),
     );
     #[cfg(feature = "peers")]
     let workload = workload

@@ -8,10 +8,14 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+#[cfg(feature = "peers")]
+use super::common::half;
 use super::common::{Claims, mix, on_two_threads};
 #[cfg(feature = "peers")]
 use crate::harness::THREADS;
 use crate::harness::{Options, Workload, timed};
+#[cfg(feature = "peers")]
+use crate::peers::{renoir, timely};
 
 /// Elements that a limit thread claims at a time: some 20 µs of work, so that the shared counter
 /// costs nothing.
@@ -32,7 +36,16 @@ pub(crate) fn over_range() -> Workload<u64> {
         timed(|| range::rayon(*end), |sum| *sum)
     });
     #[cfg(feature = "peers")]
-    let workload = workload.peer("orx", ORX, |end| timed(|| orx::range(*end), |sum| *sum));
+    let workload = workload
+        .peer("orx", ORX, |end| timed(|| orx::range(*end), |sum| *sum))
+        .peer("timely", timely::SUM, |end| {
+            let chunks = Claims::shared(*end, 16 * 1024);
+            timed(|| timely::sum(chunks, |x| Some(square(x)).filter(is_even)), |sum| *sum)
+        })
+        .peer("renoir", renoir::SUM, |&end| {
+            let half = move |nth| half(end, nth);
+            timed(|| renoir::sum(half, |x| Some(square(x)).filter(is_even)), |sum| *sum)
+        });
     workload
         .limit("limit", "two threads, chunks of 64 Ki, eight sums side by side", |end| {
             timed(|| range::limit(*end), |sum| *sum)

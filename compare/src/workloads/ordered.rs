@@ -3,14 +3,16 @@
 //! The reader folds results into a number that depends on their order. `flow-unordered` cannot
 //! compute that one, so it is checked by the plain sum, which all the others compute as well.
 
+use std::collections::BTreeMap;
 #[cfg(feature = "peers")]
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crossbeam_channel::bounded;
 use rayon::prelude::*;
 
 use super::common::{Claims, dear, on_two_threads};
-use crate::harness::{Checksum, Workload, timed};
+use crate::harness::{Checksum, THREADS, Workload, timed};
 
 /// The only workload of this file.
 pub(crate) fn workload() -> Workload<u64> {
@@ -25,7 +27,12 @@ pub(crate) fn workload() -> Workload<u64> {
     })
     .peer("rayon", "cannot stream in order: collects, then reads", |end| {
         timed(|| rayon(*end), |sum| *sum)
-    });
+    })
+    .peer(
+        "crossbeam",
+        "two threads that claim chunks of 16, a bounded channel of 64; the reader keeps what is early",
+        |end| timed(|| crossbeam(*end), |sum| *sum),
+    );
     #[cfg(feature = "peers")]
     let workload = workload
         .peer("orx", "cannot stream in order: collects with chunks of 16, then reads", |end| {
@@ -63,6 +70,39 @@ fn rayon(end: u64) -> Checksum {
     read(results.into_iter())
 }
 
+/// In order and as they come: what comes early is kept, and may be much where one chunk takes long.
+fn crossbeam(end: u64) -> Checksum {
+    const CHUNK: u64 = 16;
+    let claims = Claims::new(end, CHUNK);
+    let (sender, done) = bounded::<(u64, Vec<u64>)>(64);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let (sender, claims) = (sender.clone(), &claims);
+            scope.spawn(move || {
+                for chunk in claims.iter() {
+                    let start = chunk.start;
+                    let results = chunk.map(|i| dear(i, end)).collect();
+                    sender.send((start, results)).expect("the reader reads to the end");
+                }
+            });
+        }
+        drop(sender);
+        let (mut early, mut next) = (BTreeMap::new(), 0);
+        read(
+            std::iter::from_fn(|| {
+                while !early.contains_key(&next) {
+                    let (start, results) = done.recv().ok()?;
+                    early.insert(start, results);
+                }
+                let results: Vec<u64> = early.remove(&next)?;
+                next += CHUNK;
+                Some(results)
+            })
+            .flatten(),
+        )
+    })
+}
+
 /// Like rayon it keeps all results until the end, which is the fastest as long as they fit: no
 /// reader is waited for.
 fn limit(end: u64) -> Checksum {
@@ -77,7 +117,7 @@ fn limit(end: u64) -> Checksum {
 #[cfg(feature = "peers")]
 fn orx(end: u64) -> Checksum {
     use orx_parallel::*;
-    let elements = (0..end as usize).into_par().num_threads(crate::harness::THREADS).chunk_size(16);
+    let elements = (0..end as usize).into_par().num_threads(THREADS).chunk_size(16);
     let results: Vec<u64> = elements.map(|i| dear(i as u64, end)).collect();
     read(results.into_iter())
 }

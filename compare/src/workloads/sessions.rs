@@ -1,6 +1,8 @@
 //! Sessions of event time: 20 million events of 100,000 keys, out of order by less than 100 ms, from two
 //! sources; a session ends where its key has nothing for 40 ms.
 
+mod peers;
+
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
@@ -16,10 +18,16 @@ const GAP: i64 = 40;
 /// Sum and count per session of a key.
 pub(crate) fn workload() -> Workload<u64> {
     let about = "Sum and count per session of a key, which 40 ms without an event end.";
-    Workload::new("windows-sessions", about, |options| Ok(options.scaled(20_000_000)), |end| *end)
-        .flow("flow", "`timestamps`, `key_by`, `window(session)`, `aggregate`", |end| {
-            sample(|| vec![with_flow(*end).expect("the flow runs")])
-        })
+    let workload = Workload::new(
+        "windows-sessions",
+        about,
+        |options| Ok(options.scaled(20_000_000)),
+        |end| *end,
+    )
+    .flow("flow", "`timestamps`, `key_by`, `window(session)`, `aggregate`", |end| {
+        sample(|| vec![with_flow(*end).expect("the flow runs")])
+    });
+    peers::add(workload)
         .limit("limit", "a thread for each source and half of the keys, events sent over", |end| {
             sample(|| vec![limit(*end)])
         })

@@ -3,6 +3,8 @@
 
 use rayon::prelude::*;
 
+#[cfg(feature = "peers")]
+use super::common::half;
 use super::common::{Claims, dear, on_two_threads};
 use crate::harness::{Workload, timed};
 
@@ -23,9 +25,23 @@ pub(crate) fn workload() -> Workload<u64> {
         |end| timed(|| rayon(*end), |sum| *sum),
     );
     #[cfg(feature = "peers")]
-    let workload = workload.peer("orx", "`into_par`, two threads, chunks of 16", |end| {
-        timed(|| orx(*end), |sum| *sum)
-    });
+    let workload = workload
+        .peer("orx", "`into_par`, two threads, chunks of 16", |end| timed(|| orx(*end), |sum| *sum))
+        .peer("tokio", "a task for 16 elements, two workers", |end| {
+            timed(|| tokio(*end), |sum| *sum)
+        })
+        .peer("timely", "two workers that claim chunks of 16, `flat_map`, a sink", |&end| {
+            let chunks = Claims::shared(end, 16);
+            timed(|| crate::peers::timely::sum(chunks, move |i| Some(dear(i, end))), |sum| *sum)
+        })
+        .peer(
+            "renoir",
+            "two sources of every second element, `filter_map`, `fold_assoc`",
+            |&end| {
+                let half = move |nth| half(end, nth);
+                timed(|| crate::peers::renoir::sum(half, move |i| Some(dear(i, end))), |sum| *sum)
+            },
+        );
     workload
         .limit("limit", "two threads, chunks of 16", |end| timed(|| limit(*end), |sum| *sum))
         .aside("seq", "the iterator chain, one thread", |end| timed(|| seq(*end), |sum| *sum))
@@ -53,6 +69,18 @@ fn orx(end: u64) -> u64 {
     use orx_parallel::*;
     let elements = (0..end as usize).into_par().num_threads(crate::harness::THREADS).chunk_size(16);
     elements.map(|i| dear(i as u64, end)).reduce(u64::wrapping_add).unwrap_or(0)
+}
+
+#[cfg(feature = "peers")]
+fn tokio(end: u64) -> u64 {
+    let runtime = crate::peers::tokio::runtime();
+    let starts = (0..end).step_by(16).map(|start| {
+        let chunk = start..end.min(start + 16);
+        runtime.spawn(async move { chunk.map(|i| dear(i, end)).fold(0, u64::wrapping_add) })
+    });
+    let tasks: Vec<_> = starts.collect();
+    let sums = tasks.into_iter().map(|task| runtime.block_on(task).expect("no contestant panics"));
+    sums.fold(0, u64::wrapping_add)
 }
 
 fn flow(end: u64) -> Result<u64, flow::FlowError> {

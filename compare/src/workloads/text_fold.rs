@@ -2,8 +2,8 @@
 //! peers do it.
 //!
 //! Each folds chunks of lines into a map of its thread. Those of crossbeam and timely are emptied
-//! after 512 KiB of text, and every key goes to the thread that owns it; those of rayon, orx and
-//! renoir are merged at the end.
+//! after 512 KiB of text, as are tokio's, and every key goes to the thread that owns it; those of rayon,
+//! orx and renoir are merged at the end.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
@@ -24,6 +24,8 @@ pub(crate) const CROSSBEAM: &str = "two mappers that fold each 512 KiB into a ma
 #[cfg(feature = "peers")]
 pub(crate) const TIMELY: &str =
     "two workers that fold each 512 KiB into a map of their own, `Exchange`, foldhash";
+#[cfg(feature = "peers")]
+pub(crate) const TOKIO: &str = "the same with tasks and tokio's channels, two workers";
 #[cfg(feature = "peers")]
 pub(crate) const ORX: &str = "a map for each of two threads, merged at the end, foldhash";
 #[cfg(feature = "peers")]
@@ -77,6 +79,12 @@ pub(crate) fn crossbeam<F: TextFold>(text: &'static str) -> Vec<Map<F>> {
 
 /// Maps that have no key in common.
 #[cfg(feature = "peers")]
+pub(crate) fn tokio<F: TextFold>(text: &'static str) -> Vec<Map<F>> {
+    crate::peers::tokio::shuffle(&Chunks::<F>::new(text))
+}
+
+/// Maps that have no key in common.
+#[cfg(feature = "peers")]
 pub(crate) fn timely<F: TextFold>(text: &'static str) -> Vec<Map<F>> {
     crate::peers::timely::shuffle(&Chunks::<F>::new(text))
 }
@@ -94,22 +102,21 @@ pub(crate) fn orx<F: TextFold>(text: &'static str) -> Map<F> {
     maps.into_iter().reduce(merge::<F>).unwrap_or_default()
 }
 
-/// Owned keys only, since what renoir merges must be able to leave the process.
 #[cfg(feature = "peers")]
-pub(crate) fn renoir<F>(text: &'static str) -> Vec<Map<F>>
-where
-    F: TextFold<Key = String>,
-    F::Value: Clone + serde::Serialize + serde::de::DeserializeOwned,
-{
+pub(crate) fn renoir<F: TextFold<Key: Clone, Value: Clone>>(text: &'static str) -> Vec<Map<F>> {
     use crate::peers::renoir::{Gathered, run};
+    use crate::peers::timely::InProcess;
     let gathered = Gathered::new();
     let mut place = gathered.place();
     let chunks = Chunks::<F>::new(text);
     run(|context| {
         let lines = context.stream_par_iter(move |_, _| std::iter::from_fn(move || chunks.next()));
-        let merged = |all: &mut Map<F>, more| *all = merge::<F>(std::mem::take(all), more);
-        let maps = lines.fold_assoc(Map::<F>::default(), |map, lines| F::fold(map, lines), merged);
-        maps.for_each(move |map| place.push(map));
+        let maps = lines.fold_assoc(
+            InProcess(Map::<F>::default()),
+            |map, lines| F::fold(&mut map.0, lines),
+            |all, more| all.0 = merge::<F>(std::mem::take(&mut all.0), more.0),
+        );
+        maps.for_each(move |map| place.push(map.0));
     });
     gathered.take().into_iter().flatten().collect()
 }

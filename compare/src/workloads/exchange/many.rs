@@ -41,6 +41,10 @@ pub(crate) fn workload() -> Workload<u64> {
     });
     #[cfg(feature = "peers")]
     let workload = workload
+        .peer("tokio", super::TOKIO, |end| {
+            let job = Pairs::new(*end);
+            timed(|| crate::peers::tokio::shuffle(&job), |maps| super::maps(maps))
+        })
         .peer("timely", super::TIMELY, |end| {
             let job = Pairs::new(*end);
             timed(|| crate::peers::timely::shuffle(&job), |maps| super::maps(maps))

@@ -30,6 +30,7 @@ trait Tally: Default + Send + 'static {
 }
 
 /// In an array.
+#[derive(Clone)]
 struct Counts(Vec<u64>);
 
 impl Default for Counts {
@@ -83,6 +84,10 @@ pub(crate) fn into_arrays() -> Workload<u64> {
         .peer("timely", TIMELY, |end| {
             let job = Keys::<Counts>::new(*end);
             timed(|| crate::peers::timely::shuffle(&job), |parts| arrays(parts))
+        })
+        .peer("renoir", crate::peers::renoir::SHUFFLE, |end| {
+            let job = Keys::<Counts>::new(*end);
+            timed(|| crate::peers::renoir::shuffle(&job), |parts| arrays(parts))
         });
     workload
         .limit("limit", "two threads that map and reduce; half of the events cross", |end| {
@@ -115,6 +120,10 @@ pub(crate) fn into_maps() -> Workload<u64> {
     });
     #[cfg(feature = "peers")]
     let workload = workload
+        .peer("tokio", TOKIO, |end| {
+            let job = Keys::<Map>::new(*end);
+            timed(|| crate::peers::tokio::shuffle(&job), |parts| maps(parts))
+        })
         .peer("timely", TIMELY, |end| {
             let job = Keys::<Map>::new(*end);
             timed(|| crate::peers::timely::shuffle(&job), |parts| maps(parts))

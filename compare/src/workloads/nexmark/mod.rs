@@ -138,14 +138,9 @@ fn by_hand<Q: Query<Output: Hash>>(workload: Workload<Input>) -> Workload<Input>
 /// A query that looks at every event by itself, and what it says of one, for those who add that up.
 macro_rules! each {
     ($workload:expr, $value:expr) => {{
-        let workload = $workload
-            .limit("limit", SCAN, |e| summed(|| limit::sum(e, $value)))
-            .peer("rayon", "`par_iter`, `filter_map`, `sum`", |e| {
-                summed(|| e.par_iter().filter_map(bid).filter_map($value).sum())
-            })
-            .aside("seq", "the iterator chain, one thread", |e| {
-                summed(|| e.iter().filter_map(bid).filter_map($value).sum())
-            });
+        let workload = $workload.peer("rayon", "`par_iter`, `filter_map`, `sum`", |e| {
+            summed(|| e.par_iter().filter_map(bid).filter_map($value).sum())
+        });
         #[cfg(feature = "peers")]
         let workload = workload
             .peer("orx", "`par`, two threads", |e| {
@@ -155,16 +150,19 @@ macro_rules! each {
             })
             .peer("timely", peers::timely::SUM, |e| {
                 let events = *e;
-                summed(|| {
-                    peers::timely::sum(move |w| blocks(events, w), |e| bid(e).and_then($value))
-                })
+                let chunks = move |worker| blocks(events, worker);
+                summed(|| peers::timely::sum(chunks, |e| bid(e).and_then($value)))
             })
             .peer("renoir", peers::renoir::SUM, |e| {
                 let events = *e;
                 let source = move |nth| blocks(events, nth).flatten();
                 summed(|| peers::renoir::sum(source, |e| bid(e).and_then($value)))
             });
-        workload
+        workload.limit("limit", SCAN, |e| summed(|| limit::sum(e, $value))).aside(
+            "seq",
+            "the iterator chain, one thread",
+            |e| summed(|| e.iter().filter_map(bid).filter_map($value).sum()),
+        )
     }};
 }
 

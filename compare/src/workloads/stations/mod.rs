@@ -17,7 +17,6 @@ use crate::harness::{Options, Workload, timed};
 
 /// What is kept of a station; temperatures in tenths of a degree.
 #[derive(Clone, Copy)]
-#[cfg_attr(feature = "peers", derive(serde::Serialize, serde::Deserialize))]
 struct Summary {
     least: i32,
     greatest: i32,
@@ -97,11 +96,14 @@ fn workload(
         .peer("orx", text_fold::ORX, |input| {
             timed(|| text_fold::orx::<Readings<&str>>(input.text), |map| maps([map]))
         })
+        .peer("tokio", text_fold::TOKIO, |input| {
+            timed(|| text_fold::tokio::<Readings<&str>>(input.text), |all| maps(all))
+        })
         .peer("timely", text_fold::TIMELY, |input| {
             timed(|| text_fold::timely::<Readings<&str>>(input.text), |all| maps(all))
         })
         .peer("renoir", text_fold::RENOIR, |input| {
-            timed(|| text_fold::renoir::<Readings<String>>(input.text), |all| maps(all))
+            timed(|| text_fold::renoir::<Readings<&str>>(input.text), |all| maps(all))
         });
     workload
         .limit("limit", limit::HOW, |input| {

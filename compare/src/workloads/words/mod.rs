@@ -70,8 +70,14 @@ pub(crate) fn borrowed() -> Workload<Input> {
         .peer("orx", text_fold::ORX, |i| {
             timed(|| text_fold::orx::<Words<&str>>(i.text), |map| slices([map]))
         })
+        .peer("tokio", text_fold::TOKIO, |input| {
+            timed(|| text_fold::tokio::<Words<&str>>(input.text), |maps| slices(maps))
+        })
         .peer("timely", text_fold::TIMELY, |input| {
             timed(|| text_fold::timely::<Words<&str>>(input.text), |maps| slices(maps))
+        })
+        .peer("renoir", text_fold::RENOIR, |input| {
+            timed(|| text_fold::renoir::<Words<&str>>(input.text), |maps| slices(maps))
         });
     workload
         .limit("limit", LIMIT, limit)
@@ -107,6 +113,9 @@ pub(crate) fn owned() -> Workload<Input> {
     let workload = workload
         .peer("orx", text_fold::ORX, |i| {
             timed(|| text_fold::orx::<Words<String>>(i.text), |map| strings([map]))
+        })
+        .peer("tokio", text_fold::TOKIO, |input| {
+            timed(|| text_fold::tokio::<Words<String>>(input.text), |maps| strings(maps))
         })
         .peer("timely", text_fold::TIMELY, |input| {
             timed(|| text_fold::timely::<Words<String>>(input.text), |maps| strings(maps))
@@ -159,6 +168,9 @@ pub(crate) fn lent() -> Workload<Filed> {
         |filed| timed(|| arena::count(filed.file.path()), |lists| pairs(lists)),
     )
     .limit("limit", LIMIT, |filed| limit(&filed.input))
+    .aside("seq", "one reader, one line at a time in one buffer, one map, foldhash", |filed| {
+        timed(|| peers::seq_file(filed.file.path()), |map| strings([map]))
+    })
 }
 
 fn limit(input: &Input) -> Sample {
