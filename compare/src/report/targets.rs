@@ -28,7 +28,7 @@ const RAYON: Of = Of::Fastest(&["rayon"]);
 const DATAFLOW: Of = Of::Fastest(&["renoir", "timely"]);
 
 /// Besides [`NOT_SLOWER`] and [`MEMORY`], which hold for all workloads.
-const TARGETS: [Target; 22] = [
+const TARGETS: [Target; 21] = [
     target("words-borrowed", 1.25, Of::Limit),
     target("words-lent", 1.5, Of::Limit),
     target("words-owned", 4.0, Of::Limit),
@@ -50,7 +50,6 @@ const TARGETS: [Target; 22] = [
     target("nexmark-q12", 0.5, DATAFLOW),
     target("tiny-100", 0.1, RAYON),
     target("tiny-partition", 0.1, RAYON),
-    target("tiny-empty", 0.1, RAYON),
 ];
 
 /// Times the time of the fastest peer.

@@ -51,6 +51,7 @@ pub(crate) fn all() -> Vec<Box<dyn Compare>> {
         Box::new(ordered::workload()),
         Box::new(windows::fixed()),
         Box::new(windows::sliding()),
+        Box::new(windows::greatest::workload()),
         Box::new(many_keys::workload()),
         Box::new(sessions::workload()),
     ];

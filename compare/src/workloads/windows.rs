@@ -7,6 +7,7 @@
 
 mod aligned;
 mod channels;
+pub(crate) mod greatest;
 pub(super) mod peers;
 #[cfg(feature = "peers")]
 mod renoir;
