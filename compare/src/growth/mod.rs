@@ -124,9 +124,22 @@ fn run(options: &Options) -> Result<(), String> {
 }
 
 impl Measured<'_> {
+    /// Its table and its plot.
     fn write(&self, folder: &Path) -> Result<(), String> {
         let name = self.curve.name;
         report::write(&folder.join(name).with_extension("md"), &self.to_string())?;
         self.plot(&folder.join(name).with_extension("svg"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_a_place_for_every_curve() {
+        let names = all().into_iter().map(|curve| format!("growth-{}", curve.name));
+        let document = report::docs_folder().join("performance.md");
+        Sections::check(&document, names.chain(["growth-machine".into()]));
     }
 }

@@ -175,3 +175,15 @@ fn maximum(options: &Options, run: Run) -> f64 {
     }
     rate
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_a_place_for_every_table() {
+        let names = all().into_iter().map(|workload| format!("latency-{}", workload.name));
+        let document = report::docs_folder().join("performance.md");
+        Sections::check(&document, names.chain(["latency-machine".into()]));
+    }
+}

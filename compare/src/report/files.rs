@@ -56,6 +56,14 @@ impl Sections {
         write(path, &filled)
     }
 
+    /// Whether a document has all sections of these names.
+    #[cfg(test)]
+    pub(crate) fn check(path: &Path, names: impl IntoIterator<Item = String>) {
+        let sections = Sections(names.into_iter().map(|name| (name, String::new())).collect());
+        let document = fs::read_to_string(path).expect("the document is there");
+        sections.filled(document).expect("it has all sections");
+    }
+
     fn filled(&self, mut document: String) -> Result<String, String> {
         for (name, text) in &self.0 {
             let (begin, end) = (format!("<!-- begin {name} -->"), format!("<!-- end {name} -->"));

@@ -17,6 +17,8 @@ type Bar<'a> = (&'a str, f64, RGBColor);
 /// Pixels for each bar, and for title and axis together.
 const BAR: u32 = 22;
 const FRAME: u32 = 90;
+/// Pixels for the two bars of a workload among all.
+const PAIR: u32 = 28;
 
 /// Speed, time over the limit's, and memory, side by side.
 pub(super) fn workload(table: &Table, path: &Path) -> Result<(), String> {
@@ -54,7 +56,7 @@ fn shares(summary: &Summary, path: &Path) -> Plotted {
     let share = |times: Option<f64>| times.map(|times| 1.0 / times);
     let all = || lines.iter().flat_map(|line| [share(line.flow), share(line.peer)]).flatten();
     let (left, right) = (all().fold(0.5, f64::min) / 2.0, all().fold(1.0, f64::max) * 2.0);
-    let size = (900, FRAME + 2 * BAR * lines.len() as u32);
+    let size = (900, FRAME + PAIR * lines.len() as u32);
     let root = SVGBackend::new(path, size).into_drawing_area();
     root.fill(&WHITE)?;
     let title =

@@ -130,4 +130,10 @@ mod tests {
         summary.write(folder.path()).expect("it can be written");
         assert!(folder.path().join("summary.svg").exists());
     }
+    #[test]
+    fn the_documents_have_a_place_for_it() {
+        Sections::check(&root_folder().join("README.md"), ["summary".into()]);
+        let names = ["summary", "targets"].map(String::from);
+        Sections::check(&docs_folder().join("performance.md"), names);
+    }
 }
