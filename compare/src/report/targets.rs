@@ -88,7 +88,7 @@ impl Targets {
         let workload = table.name;
         let verdict = |most, reached, of| Verdict { workload, most, reached, of };
         let times = |most, other: &Row| verdict(most, flow.times(other), other.name);
-        for target in TARGETS.iter().filter(|target| is_of(workload, target.workload)) {
+        for target in of_workload(workload) {
             let other = match target.of {
                 Of::Limit => table.limit(),
                 Of::Fastest(names) => {
@@ -103,6 +103,13 @@ impl Targets {
             verdict(MEMORY, reached, peer.name)
         }));
     }
+}
+
+/// Its targets: where several names begin its own, those of the longest.
+fn of_workload(workload: &str) -> impl Iterator<Item = &'static Target> {
+    let known = move || TARGETS.iter().filter(move |target| is_of(workload, target.workload));
+    let longest = known().map(|target| target.workload.len()).max();
+    known().filter(move |target| Some(target.workload.len()) == longest)
 }
 
 /// Whether a name is this one, or begins with it and a hyphen.
@@ -148,6 +155,16 @@ mod tests {
 
     fn named(name: &'static str, rows: Vec<Row>) -> Table {
         Table { name, ..table(rows) }
+    }
+
+    #[test]
+    fn a_variant_has_the_targets_of_its_workload_unless_it_has_its_own() {
+        let most = |workload| of_workload(workload).map(|target| target.most).collect::<Vec<_>>();
+        assert_eq!(most("windows-sliding"), [1.3]);
+        assert_eq!(most("windows-sliding-max"), [1.5]);
+        assert_eq!(most("nexmark-q3-in-order"), most("nexmark-q3"));
+        assert_eq!(most("stations-10k").len(), 2);
+        assert!(most("tiny-100k").is_empty());
     }
 
     #[test]
