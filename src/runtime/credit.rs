@@ -75,6 +75,37 @@ impl<W: Wake + PartialEq> Credits<W> {
         }
     }
 
+    /// Takes exactly so many if there are as many; where there are not, `waker` is told when there are
+    /// more.
+    pub(crate) fn take_all_or_wait(&self, all: usize, waker: impl FnOnce() -> W) -> bool {
+        self.take_all(all) || {
+            let mut waiting = unpoisoned(self.waiting.lock());
+            let waker = waker();
+            if !waiting.contains(&waker) {
+                waiting.push(waker);
+            }
+            self.waited_for.store(true, Ordering::SeqCst);
+            drop(waiting);
+            self.take_all(all)
+        }
+    }
+
+    fn take_all(&self, all: usize) -> bool {
+        let mut available = self.available.load(Ordering::SeqCst);
+        while available >= all {
+            match self.available.compare_exchange(
+                available,
+                available - all,
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+            ) {
+                Ok(_) => return true,
+                Err(now) => available = now,
+            }
+        }
+        false
+    }
+
     /// Adds credits and wakes whoever waits for them.
     pub(crate) fn give(&self, credits: usize) {
         #[cfg(all(test, not(loom)))]

@@ -99,16 +99,26 @@ impl<K, A> Adaptive<K, A> {
         evicted
     }
 
+    /// Whether what is put in is returned at once.
+    #[inline]
+    pub(crate) fn steps_aside(&self) -> bool {
+        self.bypass > 0
+    }
+
     fn bring_back(&mut self) {
         if !self.aside.is_empty() {
             self.front.buckets = mem::take(&mut self.aside);
         }
     }
 
-    /// As [`Front::pop`]; also what lies in a table that steps aside.
+    /// As [`Front::pop`]; also what lies in a table that steps aside, and goes on to.
     pub(crate) fn pop(&mut self) -> Option<(u64, K, A)> {
         self.bring_back();
-        self.front.pop()
+        let entry = self.front.pop();
+        if entry.is_none() && self.bypass > 0 {
+            self.aside = mem::take(&mut self.front.buckets);
+        }
+        entry
     }
 }
 

@@ -6,7 +6,7 @@
 //! So emission stops where there is no room and goes on at any time, and a window of a million keys
 //! closes pane by pane. A watermark counts as passed only when nothing more is given.
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, Binned};
 use super::counted::Counted;
 use super::fold::{Folding, Merge, Mode};
 use super::kind::{
@@ -139,6 +139,16 @@ pub trait MergingWindowing<K, F: Merge, R: Triggering, M: Mode<F>>: WindowKind {
     ) -> Result<(), (K, F::Acc)> {
         Err((key, acc))
     }
+
+    /// Whether parts may come by [bins](super::bin_of).
+    fn in_bins(&self) -> bool {
+        false
+    }
+
+    /// As [`take_part`](Self::take_part), of records of the same bin; how many are too late.
+    fn take_bin(_machine: &mut Self::Machine, _part: Span, bin: Vec<Binned<K, F::Acc>>) -> usize {
+        bin.len()
+    }
 }
 
 macro_rules! aligned {
@@ -259,6 +269,18 @@ macro_rules! merging_in_parts {
             }
 
             parts!();
+
+            fn in_bins(&self) -> bool {
+                true
+            }
+
+            fn take_bin(
+                machine: &mut Self::Machine,
+                part: Span,
+                bin: Vec<Binned<K, F::Acc>>,
+            ) -> usize {
+                machine.bin(part, bin)
+            }
         }
     )+};
 }

@@ -2,17 +2,17 @@
 
 use super::HasTime;
 use super::open::Open;
-use super::parts::{Partial, Parts};
+use super::parts::{Left, Partial, Parts};
 use crate::error::Site;
 use crate::kernel::culprit::Guard;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::ops::exchange::scale;
 use crate::ops::keyed::{KeyOf, TakeKey, Visit};
 use crate::runtime::Place;
-use crate::runtime::edge::{Inbox, Outlet};
+use crate::runtime::edge::{EdgeOptions, Inbox, Outlet};
 use crate::state::RoutingHash;
 use crate::time::{Change, Coalescer, Timestamp};
-use crate::window::Span;
+use crate::window::{Binned, Span};
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -21,11 +21,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a partition gets: an event, several in one, or what one of its inputs says about time.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Moment<T, P> {
+pub(super) enum Moment<T, P, B> {
     /// An event with its time.
     Event(Timestamp, T),
     /// Events of one key in one part of time, folded.
     Part(Span, P),
+    /// Several of those, of keys of one bin.
+    Bin(Span, B),
     /// What an input does not fall behind any more.
     Watermark(From, Timestamp),
     /// An input has nothing for now.
@@ -41,7 +43,27 @@ pub(super) struct From {
 }
 
 /// An event on its way to its key, or a part of the key's accumulator.
-pub(super) type ToKey<S, T, A> = Moment<(u64, S, T), Partial<S, A>>;
+pub(super) type ToKey<S, T, A> = Moment<(u64, S, T), Partial<S, A>, Vec<Binned<S, A>>>;
+
+/// Bins travel with so many records, if an edge carries as many.
+const BIN: usize = 256;
+/// If it carries fewer than this, there are none.
+const LEAST: usize = 32;
+
+/// How many records of a bin an edge carries at a time, 0 where none: as many as credit is there for once
+/// all that has been sent is handled.
+fn bin_size(edge: EdgeOptions) -> usize {
+    let most = BIN.min(edge.batch).min(edge.min_demand + 1);
+    if most < LEAST { 0 } else { most }
+}
+
+/// How many events something is.
+fn events<S, T, A>(moment: &ToKey<S, T, A>) -> usize {
+    match moment {
+        Moment::Bin(_, bin) => bin.len(),
+        _ => 1,
+    }
+}
 
 /// The inboxes of all partitions.
 type Inboxes<S, T, A> = Arc<[Arc<Inbox<ToKey<S, T, A>>>]>;
@@ -89,14 +111,17 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Make for ByKeyMake<X, T, O, D> {
 
     fn make(&self, place: &Place) -> ByKey<X, T, O, D> {
         let Doors { inboxes, open, site, sides, .. } = &self.to;
-        let outlets = inboxes.iter().map(|inbox| Outlet::new(inbox.attach(&place.task)));
+        let outlet = |inbox: &Arc<Inbox<_>>| Outlet::weighing(inbox.attach(&place.task), events);
+        let outlets = inboxes.iter().map(outlet);
+        let edge = inboxes.first().map(|inbox| inbox.options());
+        let bin = edge.filter(|_| open.in_bins()).map_or(0, bin_size);
         ByKey {
             outlets: Outlets { all: outlets.collect(), blocked: false },
-            batch: inboxes.first().map_or(1, |inbox| inbox.options().batch),
+            batch: edge.map_or(1, |edge| edge.batch),
             key: Arc::clone(&self.key),
             hash: self.hash,
             key_site: self.key_site,
-            parts: Parts::new(open.part(Timestamp(0)).is_some()),
+            parts: Parts::new(open.part(Timestamp(0)).is_some(), bin, inboxes.len()),
             said: None,
             granularity: open.granularity(),
             open: Arc::clone(open),
@@ -129,13 +154,23 @@ impl<S, T, A> Outlets<S, T, A> {
     /// Begins with a key in the part that was located.
     #[inline(never)]
     fn put(&mut self, parts: &mut Parts<S, A>, (hash, key, acc): Partial<S, A>) {
-        if let Some(partial) = parts.table.put(hash, key, acc) {
-            self.send(partial.0, Moment::Part(parts.run, partial));
+        parts.put((hash, key, acc), scale(hash, self.all.len()), |part, left| self.leave(part, left));
+    }
+
+    /// Sends what leaves a part.
+    #[inline]
+    fn leave(&mut self, part: Span, left: Left<S, A>) {
+        match left {
+            Left::One(partial) => self.send(partial.0, Moment::Part(part, partial)),
+            Left::Bin(to, bin) => {
+                let events = bin.len();
+                self.blocked |= !self.all[to].push_heavy(Moment::Bin(part, bin), events);
+            }
         }
     }
 
-    fn partials(&mut self) -> impl FnMut(Span, Partial<S, A>) {
-        |part, partial| self.send(partial.0, Moment::Part(part, partial))
+    fn partials(&mut self) -> impl FnMut(Span, Left<S, A>) {
+        |part, left| self.leave(part, left)
     }
 
     fn send_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
