@@ -84,11 +84,7 @@ impl<K, A> Adaptive<K, A> {
     /// Puts a key in that is not [`known`](Self::known); what there is no place for is returned.
     #[inline]
     pub(crate) fn put(&mut self, hash: u64, key: K, acc: A) -> Option<(u64, K, A)> {
-        if self.bypass > 0 {
-            self.bypass -= 1;
-            if self.bypass == 0 {
-                self.bring_back();
-            }
+        if self.passes_by() {
             return Some((hash, key, acc));
         }
         let evicted = self.front.put(hash, key, acc);
@@ -99,10 +95,18 @@ impl<K, A> Adaptive<K, A> {
         evicted
     }
 
-    /// Whether what is put in is returned at once.
+    /// Whether a key that is not [`known`](Self::known) is to pass by: it counts as put in, and is with
+    /// whoever asks.
     #[inline]
-    pub(crate) fn steps_aside(&self) -> bool {
-        self.bypass > 0
+    pub(crate) fn passes_by(&mut self) -> bool {
+        let passes = self.bypass > 0;
+        if passes {
+            self.bypass -= 1;
+            if self.bypass == 0 {
+                self.bring_back();
+            }
+        }
+        passes
     }
 
     fn bring_back(&mut self) {

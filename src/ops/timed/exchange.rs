@@ -46,7 +46,7 @@ pub(super) struct From {
 pub(super) type ToKey<S, T, A> = Moment<(u64, S, T), Partial<S, A>, Vec<Binned<S, A>>>;
 
 /// Bins travel with so many records, if an edge carries as many.
-const BIN: usize = 256;
+const BIN: usize = 512;
 /// If it carries fewer than this, there are none.
 const LEAST: usize = 32;
 
@@ -153,8 +153,9 @@ impl<S, T, A> Outlets<S, T, A> {
 
     /// Begins with a key in the part that was located.
     #[inline(never)]
-    fn put(&mut self, parts: &mut Parts<S, A>, (hash, key, acc): Partial<S, A>) {
-        parts.put((hash, key, acc), scale(hash, self.all.len()), |part, left| self.leave(part, left));
+    fn put(&mut self, parts: &mut Parts<S, A>, hash: u64, key: S, acc: A) {
+        let to = scale(hash, self.all.len());
+        parts.put(hash, key, acc, to, |part, left| self.leave(part, left));
     }
 
     /// Sends what leaves a part.
@@ -341,7 +342,7 @@ impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Visit<X::Stored> for Folder<'_, X, T, 
             None => {
                 let acc = open.first(event);
                 guard.done();
-                outlets.put(parts, (hash, store(key), acc));
+                outlets.put(parts, hash, store(key), acc);
             }
         }
     }

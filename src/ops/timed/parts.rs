@@ -70,19 +70,18 @@ impl<S, A> Parts<S, A> {
     #[inline]
     pub(super) fn put(
         &mut self,
-        (hash, key, acc): Partial<S, A>,
+        hash: u64,
+        key: S,
+        acc: A,
         partition: usize,
         mut send: impl FnMut(Span, Left<S, A>),
     ) {
-        if self.bin == 0 || !self.table.steps_aside() {
+        if self.bin == 0 || !self.table.passes_by() {
             if let Some(partial) = self.table.put(hash, key, acc) {
                 send(self.run, Left::One(partial));
             }
             return;
         }
-        let Some((hash, key, acc)) = self.table.put(hash, key, acc) else {
-            return;
-        };
         if self.bins.is_empty() {
             self.bins.resize_with(self.partitions * BINS, Vec::new);
         }

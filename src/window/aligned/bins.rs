@@ -61,11 +61,14 @@ impl<K, A> Bin<K, A> {
 
 /// Where the records of a bin become one for each key: in place, by the numbers of the records.
 pub(super) struct Distinct<K, A> {
-    /// First one of each key with its hash, in the order in which they came, then the further ones,
-    /// with the number of the first one in place of the hash.
     records: Vec<Binned<K, A>>,
-    /// The numbers of the first ones, plus one; 0 where there is none. By the low bits of the hash.
+    /// The number of the first record of each key, plus one; 0 where there is none. By the low bits of
+    /// the hash.
     index: Vec<u32>,
+    /// For each record the number of the first one of its key.
+    firsts: Vec<u32>,
+    /// The records that are not the first of their keys.
+    further: Vec<u32>,
 }
 
 impl<K, A> Distinct<K, A> {
@@ -73,46 +76,46 @@ impl<K, A> Distinct<K, A> {
     /// order.
     ///
     /// No branch depends on whether a key is new, which nobody can predict where most come once or
-    /// twice: a record that has a key of its own is its own first one.
+    /// twice: a record that has a key of its own is its own first one, and what is noted where it is of
+    /// no use is written over.
     pub(super) fn fold(&mut self, bin: &mut Bin<K, A>, merge: impl Fn(&mut A, A))
     where
         K: Eq,
     {
-        let Distinct { records, index } = self;
+        let Distinct { records, index, firsts, further } = self;
         debug_assert!(records.is_empty());
-        let size = (2 * bin.len).next_power_of_two();
+        records.reserve(bin.len);
+        iter::once(&mut bin.loose).chain(&mut bin.whole).for_each(|came| records.append(came));
+        bin.whole.clear();
+        bin.len = 0;
+        let size = (2 * records.len()).next_power_of_two();
         assert!(size as u64 <= 1 << 32, "more than 2 billion events in one bin of a window");
         index.clear();
         index.resize(size, 0);
-        let (mask, mut keys) = (size - 1, 0);
-        records.reserve(bin.len);
-        for came in iter::once(&mut bin.loose).chain(&mut bin.whole) {
-            let known = records.len();
-            records.append(came);
-            for nth in known..records.len() {
-                let hash = records[nth].0;
-                let mut at = hash as usize & mask;
-                let (slot, first) = loop {
-                    let slot = index[at];
-                    let first = (slot as usize).wrapping_sub(1).min(nth);
-                    if records[first].0 == hash && records[first].1 == records[nth].1 {
-                        break (slot, first);
-                    }
-                    at = (at + 1) & mask;
-                };
-                let is_new = first == nth;
-                records[nth].0 = if is_new { hash } else { first as u32 };
-                index[at] = if is_new { keys as u32 + 1 } else { slot };
-                records.swap(nth, keys);
-                keys += usize::from(is_new);
-            }
-        }
-        bin.whole.clear();
-        bin.len = 0;
-        while records.len() > keys
-            && let Some((first, _, acc)) = records.pop()
-        {
-            merge(&mut records[first as usize].2, acc);
+        firsts.clear();
+        further.clear();
+        further.resize(records.len() + 1, 0);
+        let (mask, mut count) = (size - 1, 0);
+        firsts.extend(records.iter().enumerate().map(|(nth, (hash, key, _))| {
+            let mut at = *hash as usize & mask;
+            let first = loop {
+                let first = (index[at] as usize).wrapping_sub(1).min(nth);
+                let (other, known, _) = &records[first];
+                if hash == other && key == known {
+                    break first;
+                }
+                at = (at + 1) & mask;
+            };
+            index[at] = first as u32 + 1;
+            further[count] = nth as u32;
+            count += usize::from(first != nth);
+            first as u32
+        }));
+        // From the last one on: what takes a place is behind all that are still to be merged, and so are
+        // those that it was the first of.
+        for nth in further[..count].iter().rev() {
+            let (_, _, acc) = records.swap_remove(*nth as usize);
+            merge(&mut records[firsts[*nth as usize] as usize].2, acc);
         }
     }
 }
@@ -128,7 +131,12 @@ impl<K, A, F> Bins<K, A, F> {
     pub(super) fn new(fold: Fold<K, A, F>) -> Self {
         let empty =
             || Bin { loose: Vec::new(), whole: Vec::new(), len: 0, limit: Bin::<K, A>::limit(0) };
-        let place = Distinct { records: Vec::new(), index: Vec::new() };
+        let place = Distinct {
+            records: Vec::new(),
+            index: Vec::new(),
+            firsts: Vec::new(),
+            further: Vec::new(),
+        };
         let bins = iter::repeat_with(empty).take(BINS).collect();
         Bins { bins, place, fold, given: 0, keys: 0 }
     }
