@@ -225,8 +225,6 @@ merging_as_plain!(
     [] SlidingCount,
     [] OfPanes,
     [A] Assigned<A>,
-    [] ByClock<Global>,
-    [] ByClock<Fixed>,
     [] ByClock<Sliding>,
 );
 
@@ -285,7 +283,7 @@ macro_rules! merging_in_parts {
     )+};
 }
 
-merging_in_parts!(Global, Fixed);
+merging_in_parts!(Global, Fixed, ByClock<Global>, ByClock<Fixed>);
 
 impl<K, F, R, M> MergingWindowing<K, F, R, M> for Session
 where

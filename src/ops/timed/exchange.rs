@@ -10,6 +10,7 @@ use crate::ops::exchange::scale;
 use crate::ops::keyed::{KeyOf, TakeKey, Visit};
 use crate::runtime::Place;
 use crate::runtime::edge::{EdgeOptions, Inbox, Outlet};
+use crate::runtime::task::TaskRef;
 use crate::state::RoutingHash;
 use crate::time::{Change, Coalescer, Timestamp};
 use crate::window::{Binned, Span};
@@ -123,6 +124,9 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Make for ByKeyMake<X, T, O, D> {
             key_site: self.key_site,
             parts: Parts::new(open.part(Timestamp(0)).is_some(), bin, inboxes.len()),
             said: None,
+            task: place.task.clone(),
+            linger: edge.map_or(0, |edge| edge.linger),
+            since: None,
             granularity: open.granularity(),
             open: Arc::clone(open),
             site: *site,
@@ -193,6 +197,11 @@ pub(super) struct ByKey<X: KeyOf<T>, T, O: Open<X, T, D>, D> {
     said: Option<Timestamp>,
     /// To which multiples watermarks are rounded down.
     granularity: i64,
+    task: TaskRef,
+    /// How long events of windows by the clock may be folded before they travel, in nanoseconds.
+    linger: u64,
+    /// Since when there have been some.
+    since: Option<u64>,
     open: Arc<O>,
     site: Site,
     sides: Arc<AtomicUsize>,
@@ -209,6 +218,9 @@ impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> fmt::Debug for ByKey<X, T, O, D> {
 impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
     #[inline]
     fn room(&mut self) -> usize {
+        if O::BY_CLOCK {
+            self.leave_in_time();
+        }
         if self.outlets.blocked { 0 } else { self.batch }
     }
 
@@ -238,7 +250,11 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
             }
             Mark::Idle => {
                 self.said = None;
-                self.parts.idle(self.outlets.partials());
+                if O::BY_CLOCK {
+                    self.parts.leave(Timestamp::MAX, &mut self.outlets.partials());
+                } else {
+                    self.parts.idle(self.outlets.partials());
+                }
                 self.outlets.send_all(|| Moment::Idle(input));
             }
             Mark::Claimed { .. } | Mark::Settled => {}
@@ -246,6 +262,11 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
     }
 
     fn quiet(&mut self, now: u64) -> Option<u64> {
+        if O::BY_CLOCK {
+            // The window that they are in is the one of the time at which they come.
+            self.since = None;
+            self.parts.leave(Timestamp::MAX, &mut self.outlets.partials());
+        }
         self.outlets.all.iter_mut().filter_map(|outlet| outlet.quiet(now)).min()
     }
 
@@ -266,6 +287,18 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
 }
 
 impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> ByKey<X, T, O, D> {
+    /// What goes by the clock leaves when it has been folded for long enough.
+    fn leave_in_time(&mut self) {
+        if self.parts.run == Span::NONE {
+            return;
+        }
+        let now = self.task.core().clock.now();
+        if now >= self.since.get_or_insert(now).saturating_add(self.linger) {
+            self.since = None;
+            self.parts.leave(Timestamp::MAX, &mut self.outlets.partials());
+        }
+    }
+
     /// Finds the part of a time, which is not the one before; false where there is none.
     fn locate(&mut self, at: Timestamp) -> bool {
         let ByKey { parts, open, outlets, .. } = self;

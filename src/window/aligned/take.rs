@@ -88,8 +88,9 @@ where
         acc: F::Acc,
     ) -> Result<(), (K, F::Acc)> {
         debug_assert!(!self.pending(), "told before everything was given");
-        if !self.run.contains(part.start()) {
-            self.locate(&(), part.start());
+        let at = if W::BY_CLOCK { self.now } else { part.start() };
+        if !self.run.contains(at) {
+            self.locate(&(), at);
         }
         let count = self.current.len() as u64;
         if !self.counters.count(events.into(), count, self.missed) {
@@ -132,8 +133,9 @@ where
     /// As [`part`](TakeParts::part), of records of the same part and the same bin. How many are too late.
     pub(crate) fn bin(&mut self, part: Span, bin: Vec<Binned<K, F::Acc>>) -> usize {
         debug_assert!(!self.pending(), "told before everything was given");
-        if !self.run.contains(part.start()) {
-            self.locate(&(), part.start());
+        let at = if W::BY_CLOCK { self.now } else { part.start() };
+        if !self.run.contains(at) {
+            self.locate(&(), at);
         }
         let Aligned { rules, windows, current, spare, counters, .. } = self;
         if let [window] = current[..]
