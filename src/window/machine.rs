@@ -72,6 +72,12 @@ pub(crate) trait TakeParts<K, V, A>: Machine<K, V> {
     fn part(&mut self, hash: u64, key: K, part: Span, events: u32, acc: A) -> Result<(), (K, A)>;
 }
 
+/// A machine that takes parts also by [bins](super::bin_of).
+pub(crate) trait TakeBins<K, V, A>: TakeParts<K, V, A> {
+    /// As [`part`](TakeParts::part), of records of the same part and the same bin. How many are too late.
+    fn bin(&mut self, part: Span, bin: Vec<Binned<K, A>>) -> usize;
+}
+
 /// What a machine around another one, its field `machine`, leaves to that.
 macro_rules! as_the_machine {
     () => {

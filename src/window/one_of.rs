@@ -4,7 +4,7 @@ use super::aligned::{Aligned, Binned};
 use super::counted::Counted;
 use super::fold::{Fold, Merge, Mode};
 use super::kind::{AnyWindow, Count, Fixed, Global, Parted, Sliding, SlidingCount};
-use super::machine::{Machine, MergingWindowing, Take, TakeParts, Windowing, parts};
+use super::machine::{Machine, MergingWindowing, Take, TakeBins, TakeParts, Windowing, parts};
 use super::rules::Counters;
 use super::sessions::Sessions;
 use super::sliced::Sliced;

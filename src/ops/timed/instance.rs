@@ -137,7 +137,8 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T> WindowsInstance<X, O, D, T> {
             }
             Moment::Bin(part, bin) => {
                 let machine = &mut self.machine;
-                self.tally.dropped += guarded(&self.site, || O::take_bin(machine, part, bin)) as u64;
+                self.tally.dropped +=
+                    guarded(&self.site, || O::take_bin(machine, part, bin)) as u64;
             }
             Moment::Watermark(from, to) => {
                 let change = self.clocks.advance(from, to);

@@ -4,7 +4,8 @@ use crate::ops::keyed::KeyOf;
 use crate::runtime::Place;
 use crate::time::Timestamp;
 use crate::window::{
-    Binned, Fold, Folding, Machine, Merge, MergingWindowing, Mode, Span, Take, Triggering, Windowing,
+    Binned, Fold, Folding, Machine, Merge, MergingWindowing, Mode, Span, Take, Triggering,
+    Windowing,
 };
 use std::marker::PhantomData;
 

@@ -226,3 +226,91 @@ impl<K, A, F> Bins<K, A, F> {
         self.bins.iter().map(|bin| bin.len).sum::<usize>() + self.place.records.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// How a test hashes: well, all keys alike, all of a bin alike, and by the lowest bits alone.
+    const HASHES: [fn(u8) -> u32; 4] = [
+        |key| u32::from(key).wrapping_mul(0x9e37_79b9),
+        |_| 7,
+        |key| u32::from(key % 2) << 31,
+        |key| u32::from(key),
+    ];
+
+    fn fold(merge: &fn(&mut u64, u64), place: &mut Distinct<u8, u64>, bin: &mut Bin<u8, u64>) {
+        place.fold(bin, merge);
+    }
+
+    proptest! {
+        /// Windows one after the other, in the same bins.
+        #[test]
+        fn every_key_comes_once_with_all_it_had(
+            windows in prop::collection::vec(
+                prop::collection::vec((any::<bool>(), prop::collection::vec((0..20_u8, 1..9_u64), 0..9)), 0..20),
+                1..4,
+            ),
+        ) {
+            for hash in HASHES {
+                let add: fn(&mut u64, u64) = |into, from| *into += from;
+                let mut bins = Bins::new(fold);
+                for steps in &windows {
+                    let (mut model, mut events) = (BTreeMap::new(), 0);
+                    let mut table = Table::new();
+                    for (at_once, pairs) in steps {
+                        let records: Vec<_> = pairs.iter().map(|&(key, n)| (hash(key), key, n)).collect();
+                        for (_, key, n) in &records {
+                            *model.entry(*key).or_insert(0) += n;
+                            events += 1;
+                        }
+                        if *at_once {
+                            for bin in 0..BINS {
+                                let of = records.iter().filter(|record| bin_of(record.0) == bin);
+                                bins.push_all(&add, of.copied().collect());
+                            }
+                        } else {
+                            for (hash, key, n) in records {
+                                if key < 3 {
+                                    table.upsert(hash.into(), key, |k, known| k == known, |acc, _| *acc += n, |k| (k, n));
+                                } else {
+                                    bins.push(&add, (hash, key, n));
+                                }
+                            }
+                        }
+                        for bin in &bins.bins {
+                            let keys: std::collections::BTreeSet<_> =
+                                bin.loose.iter().chain(bin.whole.iter().flatten()).map(|record| record.1).collect();
+                            prop_assert!(bin.len <= bin.limit.max(2 * keys.len()) + 9);
+                        }
+                        prop_assert!(bins.len() <= events);
+                    }
+                    bins.take(table, Some);
+                    let mut given = BTreeMap::new();
+                    while let Some((key, n)) = bins.pop(&add) {
+                        prop_assert_eq!(given.insert(key, n), None);
+                    }
+                    prop_assert_eq!(given, model);
+                    prop_assert_eq!(bins.len(), 0);
+                    prop_assert_eq!(bins.pop(&add), None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_again_and_again_takes_no_room() {
+        let add: fn(&mut u64, u64) = |into, from| *into += from;
+        let mut bins = Bins::new(fold);
+        for nth in 0..10_000_u64 {
+            let key = (nth % 10) as u8;
+            bins.push(&add, (HASHES[0](key), key, 1));
+            bins.push_all(&add, vec![(HASHES[0](key), key, 1)]);
+            assert!(bins.len() <= 2 * 2 * 10 + 2);
+        }
+        let given: BTreeMap<_, _> = iter::from_fn(|| bins.pop(&add)).collect();
+        assert_eq!(given, (0..10).map(|key| (key, 2_000)).collect());
+    }
+}

@@ -5,7 +5,7 @@ use super::{Aligned, BinsOf, Due, Open};
 use crate::time::Timestamp;
 use crate::window::fold::{Fold, Folding, Merge, Mode};
 use crate::window::kind::{Assign, Deal, Parted};
-use crate::window::machine::{Machine, Take, TakeParts};
+use crate::window::machine::{Machine, Take, TakeBins, TakeParts};
 use crate::window::rules::{Head, Rules};
 use crate::window::trigger::{PaneView, Triggering, TriggeringOn};
 use crate::window::{Span, Timing};
@@ -122,7 +122,7 @@ where
     }
 }
 
-impl<W, K, F, R, M> Aligned<W, K, F, R, M>
+impl<W, K, F, R, M> TakeBins<K, F::Out, F::Acc> for Aligned<W, K, F, R, M>
 where
     W: Parted + Assign<()> + Deal<K, F::Acc>,
     K: Clone + Eq + Send,
@@ -130,8 +130,7 @@ where
     R: Triggering,
     M: Mode<F>,
 {
-    /// As [`part`](TakeParts::part), of records of the same part and the same bin. How many are too late.
-    pub(crate) fn bin(&mut self, part: Span, bin: Vec<Binned<K, F::Acc>>) -> usize {
+    fn bin(&mut self, part: Span, bin: Vec<Binned<K, F::Acc>>) -> usize {
         debug_assert!(!self.pending(), "told before everything was given");
         let at = if W::BY_CLOCK { self.now } else { part.start() };
         if !self.run.contains(at) {
