@@ -1,7 +1,8 @@
 //! The operator that drives the state machines of windows, and gives their panes while there is room.
 
 use super::Stamped;
-use super::exchange::{Clocks, Moment, ToKey};
+use super::clocks::Clocks;
+use super::exchange::{Moment, ToKey};
 use super::late::{Given, LateEvent};
 use super::open::Open;
 use crate::error::Site;

@@ -3,6 +3,9 @@
 //! **Invariant.** What is folded into a part leaves before the mark that reaches the part's end, so it
 //! is never late. Once an input has been idle others may have passed what it has not, and its events
 //! travel one by one.
+//!
+//! Where too few events meet another one of their key, the front table steps aside. What passes by it is
+//! put into bins, by partition and hash, and travels a bin at a time.
 
 use crate::state::Adaptive;
 use crate::time::Timestamp;
