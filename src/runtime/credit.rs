@@ -40,10 +40,15 @@ impl<W: Wake + PartialEq> Credits<W> {
 
     /// Takes as many as there are, up to `most`.
     pub(crate) fn take_up_to(&self, most: usize) -> usize {
+        self.take(1, most)
+    }
+
+    /// Takes as many as there are, up to `most`; none if there are fewer than `least`.
+    fn take(&self, least: usize, most: usize) -> usize {
         let mut available = self.available.load(Ordering::SeqCst);
         loop {
             let taken = available.min(most);
-            if taken == 0 {
+            if taken < least.max(1) {
                 return 0;
             }
             match self.available.compare_exchange(
@@ -60,7 +65,18 @@ impl<W: Wake + PartialEq> Credits<W> {
 
     /// As [`take_up_to`](Self::take_up_to); where there are none, `waker` is told when there are.
     pub(crate) fn take_or_wait(&self, most: usize, waker: impl FnOnce() -> W) -> usize {
-        match self.take_up_to(most) {
+        self.take_or_wait_for(1, most, waker)
+    }
+
+    /// As [`take_or_wait`](Self::take_or_wait), but at least so many: where there are fewer, `waker` is
+    /// told when there are more.
+    pub(crate) fn take_or_wait_for(
+        &self,
+        least: usize,
+        most: usize,
+        waker: impl FnOnce() -> W,
+    ) -> usize {
+        match self.take(least, most) {
             0 => {
                 let mut waiting = unpoisoned(self.waiting.lock());
                 let waker = waker();
@@ -69,7 +85,7 @@ impl<W: Wake + PartialEq> Credits<W> {
                 }
                 self.waited_for.store(true, Ordering::SeqCst);
                 drop(waiting);
-                self.take_up_to(most)
+                self.take(least, most)
             }
             taken => taken,
         }

@@ -6,6 +6,10 @@
 //! - A spent vector goes back to a producer under the lock that hands over the next full one: in a
 //!   steady state nothing is allocated, and one lock per batch does it all.
 
+mod outlet;
+
+pub(crate) use outlet::Outlet;
+
 use super::core::{Core, Cx};
 use super::credit::{Credits, Demand, Wake};
 #[cfg(test)]
@@ -71,6 +75,8 @@ pub(crate) enum Message<T> {
     Data {
         input: usize,
         events: Vec<T>,
+        /// As how many events they count.
+        weight: usize,
     },
     /// All producers are through. Watermarks and barriers will be further kinds.
     End,
@@ -129,8 +135,8 @@ impl<T> Inbox<T> {
             (std::mem::take(&mut queue.messages), std::mem::take(&mut queue.producers))
         };
         for message in &left {
-            if let Message::Data { events, .. } = message {
-                self.counters.dropped_held(events.len());
+            if let Message::Data { weight, .. } = message {
+                self.counters.dropped_held(*weight);
             }
         }
         for (_, task) in producers {
@@ -173,118 +179,79 @@ impl<T> Sender<T> {
         if granted == 0 {
             return if self.closed() { self.drop_all(staged) } else { 0 };
         }
+        if self.hand_over(staged, granted, granted) { granted } else { self.drop_all(staged) }
+    }
+
+    /// As [`send`](Self::send), of what counts as several events: as much as there is credit for, up to one
+    /// batch or the first. Whatever is first must not count as more than a consumer asks for that has
+    /// handled all. Returns as how many events what was sent counts.
+    pub(crate) fn send_heavy(&self, staged: &mut Vec<T>, weigh: fn(&T) -> usize) -> usize {
+        let all = |staged: &[T]| staged.iter().map(weigh).sum::<usize>();
+        let Some(least) = staged.first().map(weigh) else {
+            return 0;
+        };
+        if self.closed() {
+            return self.drop_heavy(staged, all(staged));
+        }
+        // Nobody else takes: there are as many or more.
+        let batch = self.inbox.options.batch;
+        let most = self.credits.available().min(batch);
+        let (mut first, mut weight) = (0, 0);
+        for moment in &*staged {
+            let more = weight + weigh(moment);
+            if more > most {
+                break;
+            }
+            (first, weight) = (first + 1, more);
+        }
+        // Where there was too little for the first one, there may be enough by now.
+        let (first, weight) = (first.max(1), weight.max(least));
+        if self.credits.take_or_wait_for(weight, weight, || self.task.clone()) == 0 {
+            return if self.closed() { self.drop_heavy(staged, all(staged)) } else { 0 };
+        }
+        if self.hand_over(staged, first, weight) {
+            weight
+        } else {
+            self.drop_heavy(staged, all(staged))
+        }
+    }
+
+    /// Hands over the first of what is staged, for which credit has been taken; false where the edge is
+    /// closed.
+    #[inline(always)]
+    fn hand_over(&self, staged: &mut Vec<T>, first: usize, weight: usize) -> bool {
         let mut queue = unpoisoned(self.inbox.queue.lock());
         if self.inbox.closed.load(Ordering::SeqCst) {
-            drop(queue);
-            return self.drop_all(staged);
+            return false;
         }
         let spare = queue.spare.pop();
         let mut rest = spare.unwrap_or_else(|| Vec::with_capacity(staged.capacity()));
-        if granted < staged.len() {
-            rest.extend(staged.drain(granted..));
+        if first < staged.len() {
+            rest.extend(staged.drain(first..));
         }
         let events = std::mem::replace(staged, rest);
-        queue.messages.push_back(Message::Data { input: self.input, events });
+        queue.messages.push_back(Message::Data { input: self.input, events, weight });
         #[cfg(test)]
         Fault::spoil(&mut queue.messages);
-        self.inbox.counters.sent(granted);
-        self.inbox.counters.spent(granted);
+        self.inbox.counters.sent(weight);
+        self.inbox.counters.spent(weight);
         self.inbox.hungry.store(false, Ordering::Relaxed);
         drop(queue);
         self.inbox.reader.wake();
-        granted
+        true
     }
 
     #[cold]
     fn drop_all(&self, staged: &mut Vec<T>) -> usize {
         let dropped = staged.len();
-        self.inbox.counters.dropped_unsent(dropped);
+        self.drop_heavy(staged, dropped)
+    }
+
+    #[cold]
+    fn drop_heavy(&self, staged: &mut Vec<T>, weight: usize) -> usize {
+        self.inbox.counters.dropped_unsent(weight);
         staged.clear();
-        dropped
-    }
-}
-
-/// A sender with the batch that it is filling.
-#[derive(Debug)]
-pub(crate) struct Outlet<T> {
-    sender: Sender<T>,
-    staged: Vec<T>,
-    batch: usize,
-    /// At how many staged events a batch is sent: never, while there is no credit for one.
-    send_at: usize,
-    /// When what is staged began to wait, in the run's time.
-    since: Option<u64>,
-}
-
-impl<T> Outlet<T> {
-    pub(crate) fn new(sender: Sender<T>) -> Self {
-        let batch = sender.inbox.options.batch;
-        Outlet { sender, staged: Vec::with_capacity(batch), batch, send_at: batch, since: None }
-    }
-
-    /// Stages an event and sends the batch when it is full. False: it is full and there is no
-    /// credit; the stage must take no more input until [`flush_full`](Self::flush_full) succeeds.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, event: T) -> bool {
-        self.staged.push(event);
-        self.staged.len() < self.send_at || self.flush_full()
-    }
-
-    /// Stages as many events as an iterator gives. False: as with [`push`](Self::push).
-    #[inline(always)]
-    pub(crate) fn push_all(&mut self, events: impl Iterator<Item = T>) -> bool {
-        // One copy where the iterator knows its length; what is more than a batch is moved once more.
-        self.staged.extend(events);
-        self.staged.len() < self.send_at || self.flush_full()
-    }
-
-    /// Sends full batches. False: one is left for which there is no credit.
-    #[inline(never)]
-    pub(crate) fn flush_full(&mut self) -> bool {
-        while self.staged.len() >= self.batch {
-            if self.sender.send(&mut self.staged) == 0 {
-                self.send_at = usize::MAX;
-                return false;
-            }
-            self.since = None;
-        }
-        self.send_at = self.batch;
-        true
-    }
-
-    /// Sends everything. False: something is left for which there is no credit.
-    pub(crate) fn flush(&mut self) -> bool {
-        while !self.staged.is_empty() {
-            if self.sender.send(&mut self.staged) == 0 {
-                return false;
-            }
-        }
-        self.since = None;
-        self.send_at = self.batch;
-        true
-    }
-
-    /// Sends a partial batch if its consumer waits for it, or has waited long enough. Returns when
-    /// what is left must go.
-    pub(crate) fn quiet(&mut self, now: u64) -> Option<u64> {
-        if self.staged.is_empty() {
-            return None;
-        }
-        let due = self.since.get_or_insert(now).saturating_add(self.sender.inbox.options.linger);
-        if now < due && !self.sender.inbox.hungry.load(Ordering::Relaxed) {
-            return Some(due);
-        }
-        // Without credit nothing has to be timed: credit wakes the task.
-        self.flush();
-        None
-    }
-
-    pub(crate) fn closed(&self) -> bool {
-        self.sender.closed()
-    }
-
-    pub(crate) fn end(&self) {
-        self.sender.end();
+        weight
     }
 }
 
@@ -321,15 +288,14 @@ impl<T: Send, K: Push<T>> Input<K> for FromInbox<T> {
             return Pull::Some(now);
         }
         match self.receiver.receive() {
-            Received::Batch { input, mut events } if events.len() <= room => {
-                let len = events.len();
+            Received::Batch { input, mut events, weight } if events.len() <= room => {
                 kernel.push_batch(&mut events);
-                self.receiver.handled(input, len, events, cx.delays());
-                Pull::Some(len)
+                self.receiver.handled(input, weight, events, cx.delays());
+                Pull::Some(weight)
             }
-            Received::Batch { input, events } => {
+            Received::Batch { input, events, weight } => {
                 self.rest_of = input;
-                self.batch_len = events.len();
+                self.batch_len = weight;
                 self.rest = VecDeque::from(events);
                 self.pull(kernel, room, cx)
             }
@@ -355,7 +321,7 @@ pub(crate) struct Receiver<T> {
 }
 
 pub(crate) enum Received<T> {
-    Batch { input: usize, events: Vec<T> },
+    Batch { input: usize, events: Vec<T>, weight: usize },
     Nothing,
     End,
 }
@@ -397,9 +363,9 @@ impl<T> Receiver<T> {
             }
         }
         match self.arrived.pop_front() {
-            Some(Message::Data { input, events }) => {
-                self.inbox.counters.received(events.len());
-                Received::Batch { input, events }
+            Some(Message::Data { input, events, weight }) => {
+                self.inbox.counters.received(weight);
+                Received::Batch { input, events, weight }
             }
             Some(Message::End) => Received::End,
             None => Received::Nothing,
@@ -436,8 +402,8 @@ impl<T> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         for message in &self.arrived {
-            if let Message::Data { events, .. } = message {
-                self.inbox.counters.dropped_held(events.len());
+            if let Message::Data { weight, .. } = message {
+                self.inbox.counters.dropped_held(*weight);
             }
         }
         self.inbox.close();

@@ -178,7 +178,7 @@ impl<T> Side<T> {
             receiver.handled(input, events, spent, cx.delays());
         }
         match receiver.receive() {
-            Received::Batch { input, events } => {
+            Received::Batch { input, events, .. } => {
                 self.of = Some((input, events.len()));
                 self.batch = VecDeque::from(events);
                 self.batch.pop_front().map_or(Next::Nothing, Next::Event)

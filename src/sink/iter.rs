@@ -252,7 +252,7 @@ impl<T> Reading<T> {
                         receiver.handled(input, events, spent, false);
                     }
                     match receiver.receive() {
-                        Received::Batch { input, events } => {
+                        Received::Batch { input, events, .. } => {
                             self.batch = Some((input, events.len()));
                             self.at_hand = VecDeque::from(events);
                             continue;

@@ -74,7 +74,7 @@ impl<T> Polled<T> {
                 return Look::End;
             }
             match self.receiver.receive() {
-                Received::Batch { input, events } => {
+                Received::Batch { input, events, .. } => {
                     self.batch = Some((input, events.len()));
                     self.at_hand = VecDeque::from(events);
                     return Look::Events;

@@ -84,11 +84,7 @@ impl<K, A> Adaptive<K, A> {
     /// Puts a key in that is not [`known`](Self::known); what there is no place for is returned.
     #[inline]
     pub(crate) fn put(&mut self, hash: u64, key: K, acc: A) -> Option<(u64, K, A)> {
-        if self.bypass > 0 {
-            self.bypass -= 1;
-            if self.bypass == 0 {
-                self.bring_back();
-            }
+        if self.passes_by() {
             return Some((hash, key, acc));
         }
         let evicted = self.front.put(hash, key, acc);
@@ -99,16 +95,34 @@ impl<K, A> Adaptive<K, A> {
         evicted
     }
 
+    /// Whether a key that is not [`known`](Self::known) is to pass by: it counts as put in, and is with
+    /// whoever asks.
+    #[inline]
+    pub(crate) fn passes_by(&mut self) -> bool {
+        let passes = self.bypass > 0;
+        if passes {
+            self.bypass -= 1;
+            if self.bypass == 0 {
+                self.bring_back();
+            }
+        }
+        passes
+    }
+
     fn bring_back(&mut self) {
         if !self.aside.is_empty() {
             self.front.buckets = mem::take(&mut self.aside);
         }
     }
 
-    /// As [`Front::pop`]; also what lies in a table that steps aside.
+    /// As [`Front::pop`]; also what lies in a table that steps aside, and goes on to.
     pub(crate) fn pop(&mut self) -> Option<(u64, K, A)> {
         self.bring_back();
-        self.front.pop()
+        let entry = self.front.pop();
+        if entry.is_none() && self.bypass > 0 {
+            self.aside = mem::take(&mut self.front.buckets);
+        }
+        entry
     }
 }
 

@@ -85,17 +85,6 @@ impl<K, A> Table<K, A> {
         hashes.into_iter().zip(self.entries).map(|(hash, (key, acc))| (hash, key, acc))
     }
 
-    /// Takes the last entry out. Once begun nothing else may be done until there is none left: then the
-    /// table is as new, and as large as it had become.
-    #[inline]
-    pub(crate) fn pop(&mut self) -> Option<(K, A)> {
-        let entry = self.entries.pop();
-        if entry.is_none() {
-            self.index.fill(0);
-        }
-        entry
-    }
-
     pub(crate) fn into_entries(self) -> Vec<(K, A)> {
         self.entries
     }

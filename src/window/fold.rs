@@ -70,6 +70,9 @@ pub trait Keeping<F: Folding>: Send {
     /// The accumulator, if anything is in it.
     fn acc(&mut self) -> Option<&mut F::Acc>;
 
+    /// The accumulator alone, if anything is in it.
+    fn into_acc(self) -> Option<F::Acc>;
+
     /// Begins again, where there was nothing in it.
     fn refill(&mut self, acc: F::Acc);
 
@@ -91,6 +94,10 @@ impl<F: Folding> Keeping<F> for Kept<F::Acc> {
     #[inline]
     fn acc(&mut self) -> Option<&mut F::Acc> {
         Some(&mut self.0)
+    }
+
+    fn into_acc(self) -> Option<F::Acc> {
+        Some(self.0)
     }
 
     fn refill(&mut self, acc: F::Acc) {
@@ -189,6 +196,10 @@ impl<F: Folding> Keeping<F> for Option<F::Acc> {
         self.as_mut()
     }
 
+    fn into_acc(self) -> Option<F::Acc> {
+        self
+    }
+
     fn refill(&mut self, acc: F::Acc) {
         *self = Some(acc);
     }
@@ -247,6 +258,10 @@ impl<F: Folding> Keeping<F> for Retractable<F> {
     #[inline]
     fn acc(&mut self) -> Option<&mut F::Acc> {
         Some(&mut self.acc)
+    }
+
+    fn into_acc(self) -> Option<F::Acc> {
+        Some(self.acc)
     }
 
     fn refill(&mut self, acc: F::Acc) {

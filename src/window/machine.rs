@@ -6,7 +6,7 @@
 //! So emission stops where there is no room and goes on at any time, and a window of a million keys
 //! closes pane by pane. A watermark counts as passed only when nothing more is given.
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, Binned};
 use super::counted::Counted;
 use super::fold::{Folding, Merge, Mode};
 use super::kind::{
@@ -70,6 +70,12 @@ pub(crate) trait TakeParts<K, V, A>: Machine<K, V> {
     /// Folds the accumulator of some events of a key, which are all in the same part. One that is late
     /// for all of its windows is handed back.
     fn part(&mut self, hash: u64, key: K, part: Span, events: u32, acc: A) -> Result<(), (K, A)>;
+}
+
+/// A machine that takes parts also by [bins](super::bin_of).
+pub(crate) trait TakeBins<K, V, A>: TakeParts<K, V, A> {
+    /// As [`part`](TakeParts::part), of records of the same part and the same bin. How many are too late.
+    fn bin(&mut self, part: Span, bin: Vec<Binned<K, A>>) -> usize;
 }
 
 /// What a machine around another one, its field `machine`, leaves to that.
@@ -138,6 +144,16 @@ pub trait MergingWindowing<K, F: Merge, R: Triggering, M: Mode<F>>: WindowKind {
         acc: F::Acc,
     ) -> Result<(), (K, F::Acc)> {
         Err((key, acc))
+    }
+
+    /// Whether parts may come by [bins](super::bin_of).
+    fn in_bins(&self) -> bool {
+        false
+    }
+
+    /// As [`take_part`](Self::take_part), of records of the same bin; how many are too late.
+    fn take_bin(_machine: &mut Self::Machine, _part: Span, bin: Vec<Binned<K, F::Acc>>) -> usize {
+        bin.len()
     }
 }
 
@@ -215,8 +231,6 @@ merging_as_plain!(
     [] SlidingCount,
     [] OfPanes,
     [A] Assigned<A>,
-    [] ByClock<Global>,
-    [] ByClock<Fixed>,
     [] ByClock<Sliding>,
 );
 
@@ -259,11 +273,23 @@ macro_rules! merging_in_parts {
             }
 
             parts!();
+
+            fn in_bins(&self) -> bool {
+                true
+            }
+
+            fn take_bin(
+                machine: &mut Self::Machine,
+                part: Span,
+                bin: Vec<Binned<K, F::Acc>>,
+            ) -> usize {
+                machine.bin(part, bin)
+            }
         }
     )+};
 }
 
-merging_in_parts!(Global, Fixed);
+merging_in_parts!(Global, Fixed, ByClock<Global>, ByClock<Fixed>);
 
 impl<K, F, R, M> MergingWindowing<K, F, R, M> for Session
 where

@@ -63,6 +63,7 @@ mod speed;
 #[cfg(test)]
 use {aligned::Aligned, kind::Parted, machine::TakeParts, sliced::Sliced};
 
+pub(crate) use aligned::{BINS, Binned, bin_of};
 pub(crate) use fold::{
     Accumulating, Discarding, Fired, Fold, Folding, Kept, Merge, Mode, Once, Relation, Retracting,
 };

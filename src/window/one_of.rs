@@ -1,10 +1,10 @@
 //! Machines that are one of several: which one is told by the windows when they are opened.
 
-use super::aligned::Aligned;
+use super::aligned::{Aligned, Binned};
 use super::counted::Counted;
 use super::fold::{Fold, Merge, Mode};
 use super::kind::{AnyWindow, Count, Fixed, Global, Parted, Sliding, SlidingCount};
-use super::machine::{Machine, MergingWindowing, Take, TakeParts, Windowing, parts};
+use super::machine::{Machine, MergingWindowing, Take, TakeBins, TakeParts, Windowing, parts};
 use super::rules::Counters;
 use super::sessions::Sessions;
 use super::sliced::Sliced;
@@ -241,6 +241,19 @@ where
             AnyMachine::Session(_) | AnyMachine::Count(_) | AnyMachine::SlidingCount(_) => {
                 Err((key, acc))
             }
+        }
+    }
+
+    fn in_bins(&self) -> bool {
+        matches!(self, AnyWindow::Global(_) | AnyWindow::Fixed(_))
+    }
+
+    fn take_bin(machine: &mut Self::Machine, part: Span, bin: Vec<Binned<K, F::Acc>>) -> usize {
+        match machine {
+            AnyMachine::Global(machine) => machine.bin(part, bin),
+            AnyMachine::Fixed(machine) => machine.bin(part, bin),
+            // Of these no parts come by bins.
+            _ => bin.len(),
         }
     }
 }

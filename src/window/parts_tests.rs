@@ -1,6 +1,6 @@
 //! Events that are folded in parts before they come give what they give one by one.
 
-use super::machine::as_the_machine;
+use super::machine::{TakeBins, as_the_machine};
 use super::runs::{Ids, Numbers, Shown, drive, fixed, hash_of, sliding, stream};
 use super::*;
 use crate::time::Timestamp;
@@ -22,7 +22,11 @@ proptest! {
         let whole = drive(machine(), &says);
         let parted = drive(InParts::new(kind, machine()), &says);
         prop_assert_eq!(whole.1, parted.1);
-        prop_assert_eq!(whole.0.without_key_order(), parted.0.without_key_order());
+        let wanted = whole.0.without_key_order();
+        prop_assert_eq!(&wanted, &parted.0.without_key_order());
+        let binned = drive(InParts { take: in_bins, ..InParts::new(kind, machine()) }, &says);
+        prop_assert_eq!(whole.1, binned.1);
+        prop_assert_eq!(wanted, binned.0.without_key_order());
         let kind = sliding(size, every);
         let machine = || {
             MergingWindowing::<u8, _, _, Discarding>::merging_machine(kind, Numbers, trigger, lateness)
@@ -39,23 +43,53 @@ struct InParts<W, X> {
     kind: W,
     machine: X,
     parts: BTreeMap<(Span, u8), Ids>,
+    take: fn(&mut X, Span, Vec<(u8, Ids)>),
+}
+
+fn one_by_one<X: TakeParts<u8, Ids, Ids>>(machine: &mut X, part: Span, keys: Vec<(u8, Ids)>) {
+    for (key, ids) in keys {
+        machine.part(hash_of(key), key, part, ids.len() as u32, ids).expect("in time");
+    }
+}
+
+/// Some keys come one by one, the others by their bins.
+fn in_bins<M: Mode<Numbers>>(
+    machine: &mut Aligned<Fixed, u8, Numbers, AtWatermark, M>,
+    part: Span,
+    mut keys: Vec<(u8, Ids)>,
+) {
+    let ones = keys.extract_if(.., |(key, _)| *key == 0).collect();
+    one_by_one(machine, part, ones);
+    for bin in 0..BINS {
+        let binned = |(key, ids): (u8, Ids)| {
+            ids.into_iter().map(move |id| (hash_of(key) as u32, key, vec![id]))
+        };
+        let of: Vec<_> = keys
+            .extract_if(.., |(key, _)| bin_of(hash_of(*key) as u32) == bin)
+            .flat_map(binned)
+            .collect();
+        assert_eq!(machine.bin(part, of), 0);
+    }
 }
 
 impl<W, X> InParts<W, X> {
-    fn new(kind: W, machine: X) -> Self {
-        InParts { kind, machine, parts: BTreeMap::new() }
-    }
-
-    fn flush(&mut self, to: Timestamp)
+    fn new(kind: W, machine: X) -> Self
     where
         X: TakeParts<u8, Ids, Ids>,
     {
+        InParts { kind, machine, parts: BTreeMap::new(), take: one_by_one }
+    }
+
+    fn flush(&mut self, to: Timestamp) {
         let (due, kept): (BTreeMap<_, _>, _) =
             mem::take(&mut self.parts).into_iter().partition(|(part, _)| part.0.end() <= to);
         self.parts = kept;
+        let mut parts: BTreeMap<Span, Vec<_>> = BTreeMap::new();
         for ((part, key), ids) in due {
-            let (events, hash) = (ids.len() as u32, hash_of(key));
-            self.machine.part(hash, key, part, events, ids).expect("in time");
+            parts.entry(part).or_default().push((key, ids));
+        }
+        for (part, keys) in parts {
+            (self.take)(&mut self.machine, part, keys);
         }
     }
 }

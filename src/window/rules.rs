@@ -219,14 +219,44 @@ impl<F: Folding, R: Triggering, M: Mode<F>> Rules<F, R, M> {
         panes(head, key, slot.index, true, fired)
     }
 
+    /// Fires for the last time; gives the first pane and keeps what follows it.
+    #[inline]
+    pub(super) fn last_of<K: Clone>(
+        &self,
+        head: &Head,
+        key: K,
+        slot: Slot<F, R, M>,
+        ready: &mut VecDeque<Pane<K, F::Out>>,
+    ) -> Option<Pane<K, F::Out>> {
+        match M::last(&self.fold, slot.held, head, slot.index) {
+            Fired { retract: None, insert } => {
+                insert.map(|value| pane(head, key, value, slot.index, true, false))
+            }
+            fired => first_of(panes(head, key, slot.index, true, fired), ready),
+        }
+    }
+
+    /// The accumulator of a window that has not fired and does not before it closes.
+    pub(super) fn unfired(slot: Slot<F, R, M>) -> Option<F::Acc> {
+        slot.held.into_acc()
+    }
+
     /// Takes back what a window gave last, because it has become another one.
     pub(super) fn withdraw(&self, slot: &mut Slot<F, R, M>) -> Option<F::Out> {
         M::withdraw(&mut slot.held)
     }
 }
 
-fn panes<K: Clone, V>(head: &Head, key: K, index: u32, last: bool, fired: Fired<V>) -> Panes<K, V> {
-    let pane = |key, value, index, last, retraction| Pane {
+#[inline(always)]
+fn pane<K, V>(
+    head: &Head,
+    key: K,
+    value: V,
+    index: u32,
+    last: bool,
+    retraction: bool,
+) -> Pane<K, V> {
+    Pane {
         key,
         window: head.window,
         value,
@@ -236,14 +266,17 @@ fn panes<K: Clone, V>(head: &Head, key: K, index: u32, last: bool, fired: Fired<
         retraction,
         replaces: Vec::new(),
         trigger: head.trigger,
-    };
+    }
+}
+
+fn panes<K: Clone, V>(head: &Head, key: K, index: u32, last: bool, fired: Fired<V>) -> Panes<K, V> {
     match fired {
         Fired { retract: None, insert } => {
-            [insert.map(|value| pane(key, value, index, last, false)), None]
+            [insert.map(|value| pane(head, key, value, index, last, false)), None]
         }
         Fired { retract: Some(old), insert } => {
-            let retract = pane(key.clone(), old, index.saturating_sub(1), false, true);
-            [Some(retract), insert.map(|value| pane(key, value, index, last, false))]
+            let retract = pane(head, key.clone(), old, index.saturating_sub(1), false, true);
+            [Some(retract), insert.map(|value| pane(head, key, value, index, last, false))]
         }
     }
 }

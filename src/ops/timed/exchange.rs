@@ -2,17 +2,18 @@
 
 use super::HasTime;
 use super::open::Open;
-use super::parts::{Partial, Parts};
+use super::parts::{Left, Partial, Parts};
 use crate::error::Site;
 use crate::kernel::culprit::Guard;
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::ops::exchange::scale;
 use crate::ops::keyed::{KeyOf, TakeKey, Visit};
 use crate::runtime::Place;
-use crate::runtime::edge::{Inbox, Outlet};
+use crate::runtime::edge::{EdgeOptions, Inbox, Outlet};
+use crate::runtime::task::TaskRef;
 use crate::state::RoutingHash;
-use crate::time::{Change, Coalescer, Timestamp};
-use crate::window::Span;
+use crate::time::Timestamp;
+use crate::window::{Binned, Span};
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -21,11 +22,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a partition gets: an event, several in one, or what one of its inputs says about time.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Moment<T, P> {
+pub(super) enum Moment<T, P, B> {
     /// An event with its time.
     Event(Timestamp, T),
     /// Events of one key in one part of time, folded.
     Part(Span, P),
+    /// Several of those, of keys of one bin.
+    Bin(Span, B),
     /// What an input does not fall behind any more.
     Watermark(From, Timestamp),
     /// An input has nothing for now.
@@ -35,13 +38,33 @@ pub(super) enum Moment<T, P> {
 /// One of the inputs of a partition: the instance of this number, of so many, of one side.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct From {
-    side: u32,
-    instance: u32,
-    instances: u32,
+    pub(super) side: u32,
+    pub(super) instance: u32,
+    pub(super) instances: u32,
 }
 
 /// An event on its way to its key, or a part of the key's accumulator.
-pub(super) type ToKey<S, T, A> = Moment<(u64, S, T), Partial<S, A>>;
+pub(super) type ToKey<S, T, A> = Moment<(u64, S, T), Partial<S, A>, Vec<Binned<S, A>>>;
+
+/// Bins travel with so many records, if an edge carries as many.
+const BIN: usize = 512;
+/// If it carries fewer than this, there are none.
+const LEAST: usize = 32;
+
+/// How many records of a bin an edge carries at a time, 0 where none: as many as credit is there for once
+/// all that has been sent is handled.
+fn bin_size(edge: EdgeOptions) -> usize {
+    let most = BIN.min(edge.batch).min(edge.min_demand + 1);
+    if most < LEAST { 0 } else { most }
+}
+
+/// How many events something is.
+fn events<S, T, A>(moment: &ToKey<S, T, A>) -> usize {
+    match moment {
+        Moment::Bin(_, bin) => bin.len(),
+        _ => 1,
+    }
+}
 
 /// The inboxes of all partitions.
 type Inboxes<S, T, A> = Arc<[Arc<Inbox<ToKey<S, T, A>>>]>;
@@ -89,15 +112,21 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Make for ByKeyMake<X, T, O, D> {
 
     fn make(&self, place: &Place) -> ByKey<X, T, O, D> {
         let Doors { inboxes, open, site, sides, .. } = &self.to;
-        let outlets = inboxes.iter().map(|inbox| Outlet::new(inbox.attach(&place.task)));
+        let outlet = |inbox: &Arc<Inbox<_>>| Outlet::weighing(inbox.attach(&place.task), events);
+        let outlets = inboxes.iter().map(outlet);
+        let edge = inboxes.first().map(|inbox| inbox.options());
+        let bin = edge.filter(|_| open.in_bins()).map_or(0, bin_size);
         ByKey {
             outlets: Outlets { all: outlets.collect(), blocked: false },
-            batch: inboxes.first().map_or(1, |inbox| inbox.options().batch),
+            batch: edge.map_or(1, |edge| edge.batch),
             key: Arc::clone(&self.key),
             hash: self.hash,
             key_site: self.key_site,
-            parts: Parts::new(open.part(Timestamp(0)).is_some()),
+            parts: Parts::new(open.part(Timestamp(0)).is_some(), bin, inboxes.len()),
             said: None,
+            task: place.task.clone(),
+            linger: edge.map_or(0, |edge| edge.linger),
+            since: None,
             granularity: open.granularity(),
             open: Arc::clone(open),
             site: *site,
@@ -128,14 +157,25 @@ impl<S, T, A> Outlets<S, T, A> {
 
     /// Begins with a key in the part that was located.
     #[inline(never)]
-    fn put(&mut self, parts: &mut Parts<S, A>, (hash, key, acc): Partial<S, A>) {
-        if let Some(partial) = parts.table.put(hash, key, acc) {
-            self.send(partial.0, Moment::Part(parts.run, partial));
+    fn put(&mut self, parts: &mut Parts<S, A>, hash: u64, key: S, acc: A) {
+        let to = scale(hash, self.all.len());
+        parts.put(hash, key, acc, to, |part, left| self.leave(part, left));
+    }
+
+    /// Sends what leaves a part.
+    #[inline]
+    fn leave(&mut self, part: Span, left: Left<S, A>) {
+        match left {
+            Left::One(partial) => self.send(partial.0, Moment::Part(part, partial)),
+            Left::Bin(to, bin) => {
+                let events = bin.len();
+                self.blocked |= !self.all[to].push_heavy(Moment::Bin(part, bin), events);
+            }
         }
     }
 
-    fn partials(&mut self) -> impl FnMut(Span, Partial<S, A>) {
-        |part, partial| self.send(partial.0, Moment::Part(part, partial))
+    fn partials(&mut self) -> impl FnMut(Span, Left<S, A>) {
+        |part, left| self.leave(part, left)
     }
 
     fn send_all(&mut self, moment: impl Fn() -> ToKey<S, T, A>) {
@@ -157,6 +197,11 @@ pub(super) struct ByKey<X: KeyOf<T>, T, O: Open<X, T, D>, D> {
     said: Option<Timestamp>,
     /// To which multiples watermarks are rounded down.
     granularity: i64,
+    task: TaskRef,
+    /// How long events of windows by the clock may be folded before they travel, in nanoseconds.
+    linger: u64,
+    /// Since when there have been some.
+    since: Option<u64>,
     open: Arc<O>,
     site: Site,
     sides: Arc<AtomicUsize>,
@@ -173,6 +218,9 @@ impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> fmt::Debug for ByKey<X, T, O, D> {
 impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
     #[inline]
     fn room(&mut self) -> usize {
+        if O::BY_CLOCK {
+            self.leave_in_time();
+        }
         if self.outlets.blocked { 0 } else { self.batch }
     }
 
@@ -202,7 +250,11 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
             }
             Mark::Idle => {
                 self.said = None;
-                self.parts.idle(self.outlets.partials());
+                if O::BY_CLOCK {
+                    self.parts.leave(Timestamp::MAX, &mut self.outlets.partials());
+                } else {
+                    self.parts.idle(self.outlets.partials());
+                }
                 self.outlets.send_all(|| Moment::Idle(input));
             }
             Mark::Claimed { .. } | Mark::Settled => {}
@@ -210,6 +262,11 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
     }
 
     fn quiet(&mut self, now: u64) -> Option<u64> {
+        if O::BY_CLOCK {
+            // The window that they are in is the one of the time at which they come.
+            self.since = None;
+            self.parts.leave(Timestamp::MAX, &mut self.outlets.partials());
+        }
         self.outlets.all.iter_mut().filter_map(|outlet| outlet.quiet(now)).min()
     }
 
@@ -230,6 +287,18 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
 }
 
 impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> ByKey<X, T, O, D> {
+    /// What goes by the clock leaves when it has been folded for long enough.
+    fn leave_in_time(&mut self) {
+        if self.parts.run == Span::NONE {
+            return;
+        }
+        let now = self.task.core().clock.now();
+        if now >= self.since.get_or_insert(now).saturating_add(self.linger) {
+            self.since = None;
+            self.parts.leave(Timestamp::MAX, &mut self.outlets.partials());
+        }
+    }
+
     /// Finds the part of a time, which is not the one before; false where there is none.
     fn locate(&mut self, at: Timestamp) -> bool {
         let ByKey { parts, open, outlets, .. } = self;
@@ -306,69 +375,8 @@ impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Visit<X::Stored> for Folder<'_, X, T, 
             None => {
                 let acc = open.first(event);
                 guard.done();
-                outlets.put(parts, (hash, store(key), acc));
+                outlets.put(parts, hash, store(key), acc);
             }
         }
-    }
-}
-
-/// The watermarks of all inputs of a partition, side by side: how many instances a side has is known
-/// once one of them has said something.
-#[derive(Debug)]
-pub(super) struct Clocks {
-    sides: Vec<Option<Coalescer>>,
-    all: Coalescer,
-}
-
-impl Clocks {
-    pub(super) fn new(sides: usize) -> Self {
-        Clocks { sides: (0..sides).map(|_| None).collect(), all: Coalescer::new(sides) }
-    }
-
-    fn side(&mut self, from: From) -> &mut Coalescer {
-        let side = &mut self.sides[from.side as usize];
-        side.get_or_insert_with(|| Coalescer::new(from.instances as usize))
-    }
-
-    /// An input's watermark; the last of all is its end.
-    pub(super) fn advance(&mut self, from: From, to: Timestamp) -> Change {
-        let side = self.side(from);
-        let change = match to {
-            Timestamp::MAX => side.end(from.instance as usize),
-            to => side.advance(from.instance as usize, to),
-        };
-        self.told(from.side as usize, change)
-    }
-
-    /// An input has nothing for now.
-    pub(super) fn idle(&mut self, from: From) -> Change {
-        let change = self.side(from).idle(from.instance as usize);
-        self.told(from.side as usize, change)
-    }
-
-    /// What the news of a side mean for all sides.
-    fn told(&mut self, side: usize, change: Change) -> Change {
-        if self.sides[side].as_ref().is_some_and(Coalescer::ended) {
-            let change = self.all.end(side);
-            let all = self.all.ended().then_some(Timestamp::MAX);
-            return Change { watermark: all.or(change.watermark), ..change };
-        }
-        let was_idle = self.all.is_idle();
-        let moved = match change {
-            Change { watermark: Some(to), .. } => self.all.advance(side, to).watermark,
-            Change { idle: Some(false), .. } => self.all.element(side).watermark,
-            _ => None,
-        };
-        let moved = match change.idle {
-            Some(true) => self.all.idle(side).watermark.or(moved),
-            _ => moved,
-        };
-        let idle = self.all.is_idle();
-        Change { watermark: moved, idle: (idle != was_idle).then_some(idle) }
-    }
-
-    /// The watermark of all.
-    pub(super) fn watermark(&self) -> Timestamp {
-        self.all.watermark()
     }
 }

@@ -1,7 +1,8 @@
 //! The operator that drives the state machines of windows, and gives their panes while there is room.
 
 use super::Stamped;
-use super::exchange::{Clocks, Moment, ToKey};
+use super::clocks::Clocks;
+use super::exchange::{Moment, ToKey};
 use super::late::{Given, LateEvent};
 use super::open::Open;
 use crate::error::Site;
@@ -60,6 +61,7 @@ where
             ended: false,
             now: 0,
             due: None,
+            unread: 0,
             task: place.task.clone(),
             site: self.site,
             types: PhantomData,
@@ -92,6 +94,8 @@ pub(super) struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T> {
     now: u64,
     /// When the next timer of a window is due, on the run's clock.
     due: Option<u64>,
+    /// How many events may still come before the clock is read again.
+    unread: u32,
     task: TaskRef,
     site: Site,
     types: PhantomData<fn(T) -> D>,
@@ -99,6 +103,8 @@ pub(super) struct WindowsInstance<X: KeyOf<T>, O: Open<X, T, D>, D, T> {
 
 /// Nanoseconds in a tick of processing time.
 const TICK: u64 = 1_000_000;
+/// How many events of a batch come at what counts as the same time.
+const SAME_TIME: u32 = 32;
 
 impl<X: KeyOf<T>, O: Open<X, T, D>, D, T> WindowsInstance<X, O, D, T> {
     /// Handles what came. Nothing may be held.
@@ -107,7 +113,7 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T> WindowsInstance<X, O, D, T> {
     where
         K: Push<GivenOf<X, T, O::Out>>,
     {
-        if O::CLOCKED && self.read_clock() {
+        if O::CLOCKED && self.asks_time() && self.read_clock() {
             self.give(next);
             if self.ready.is_some() {
                 return self.waiting.push_front(moment);
@@ -129,6 +135,11 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T> WindowsInstance<X, O, D, T> {
                 if !guarded(&self.site, || O::take_part(machine, part, partial)) {
                     self.tally.dropped += 1;
                 }
+            }
+            Moment::Bin(part, bin) => {
+                let machine = &mut self.machine;
+                self.tally.dropped +=
+                    guarded(&self.site, || O::take_bin(machine, part, bin)) as u64;
             }
             Moment::Watermark(from, to) => {
                 let change = self.clocks.advance(from, to);
@@ -175,6 +186,15 @@ impl<X: KeyOf<T>, O: Open<X, T, D>, D, T> WindowsInstance<X, O, D, T> {
         let missed = self.machine.counters().late_for_window;
         self.tally.late_for_window += missed - std::mem::replace(&mut self.missed, missed);
         self.tally.publish();
+    }
+
+    /// Whether the clock is to be read: before a batch and some times within, since that takes as long as
+    /// it does to fold an event.
+    #[inline]
+    fn asks_time(&mut self) -> bool {
+        let asks = self.unread == 0;
+        self.unread = if asks { SAME_TIME } else { self.unread } - 1;
+        asks
     }
 
     /// Tells the windows what time it is. True: it is later than before.
@@ -283,6 +303,11 @@ where
 
     fn holds(&self) -> bool {
         self.ready.is_some() || self.is_told()
+    }
+
+    fn room(&mut self, next: usize) -> usize {
+        self.unread = 0;
+        next
     }
 
     fn resume<K: Push<Self::Out>>(&mut self, next: &mut K) {

@@ -3,6 +3,7 @@
 mod admission;
 mod aggregates;
 mod carry;
+mod clocks;
 mod closing;
 mod each;
 mod emit;

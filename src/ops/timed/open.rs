@@ -4,7 +4,8 @@ use crate::ops::keyed::KeyOf;
 use crate::runtime::Place;
 use crate::time::Timestamp;
 use crate::window::{
-    Fold, Folding, Machine, Merge, MergingWindowing, Mode, Span, Take, Triggering, Windowing,
+    Binned, Fold, Folding, Machine, Merge, MergingWindowing, Mode, Span, Take, Triggering,
+    Windowing,
 };
 use std::marker::PhantomData;
 
@@ -102,6 +103,20 @@ pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
         part: Span,
         partial: (u64, X::Stored, Self::Part),
     ) -> bool;
+
+    /// Whether parts may come by bins.
+    fn in_bins(&self) -> bool {
+        false
+    }
+
+    /// As [`take_part`](Self::take_part), of records of the same bin; how many are too late.
+    fn take_bin(
+        _windows: &mut Self::Machine,
+        _part: Span,
+        bin: Vec<Binned<X::Stored, Self::Part>>,
+    ) -> usize {
+        bin.len()
+    }
 }
 
 /// Events are folded by reference.
@@ -224,6 +239,18 @@ where
     ) -> bool {
         // How many events it was does not travel: windows that fire once never ask.
         W::take_part(windows, hash, key, part, 1, acc).is_ok()
+    }
+
+    fn in_bins(&self) -> bool {
+        self.0.window.in_bins()
+    }
+
+    fn take_bin(
+        windows: &mut W::Machine,
+        part: Span,
+        bin: Vec<Binned<X::Stored, F::Acc>>,
+    ) -> usize {
+        W::take_bin(windows, part, bin)
     }
 }
 

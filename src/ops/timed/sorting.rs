@@ -8,7 +8,7 @@ use crate::error::Site;
 use crate::ops::keyed::KeyOf;
 use crate::runtime::Place;
 use crate::time::Timestamp;
-use crate::window::{SortedEvents, SortedPanes, Span};
+use crate::window::{Binned, SortedEvents, SortedPanes, Span};
 use std::sync::Arc;
 
 impl<I, O, D, L> TimedFlow<KeyedWindows<I, O, D, L>>
@@ -152,6 +152,18 @@ where
         partial: (u64, X::Stored, O::Part),
     ) -> bool {
         O::take_part(windows.within(), part, partial)
+    }
+
+    fn in_bins(&self) -> bool {
+        self.0.in_bins()
+    }
+
+    fn take_bin(
+        windows: &mut Self::Machine,
+        part: Span,
+        bin: Vec<Binned<X::Stored, O::Part>>,
+    ) -> usize {
+        O::take_bin(windows.within(), part, bin)
     }
 }
 

@@ -29,17 +29,21 @@ where
                     }
                 }
                 Step::Closing { head, all, entries, bins } => {
-                    match entries.next().or_else(|| bins.as_mut()?.pop(&self.rules)) {
+                    let rules = &self.rules;
+                    let binned = || {
+                        let (key, acc) = bins.as_mut()?.pop(&rules.fold)?;
+                        Some((key, rules.start_part(acc, 1)))
+                    };
+                    match entries.next().or_else(binned) {
                         None => {
                             self.spare = bins.take();
                             self.step = Step::Nothing;
                         }
                         Some((key, slot)) => {
-                            if *all || slot.pending > 0 {
-                                let panes = self.rules.last(head, key, slot);
-                                if let Some(pane) = first_of(panes, &mut self.ready) {
-                                    return Some(pane);
-                                }
+                            if (*all || slot.pending > 0)
+                                && let Some(pane) = rules.last_of(head, key, slot, &mut self.ready)
+                            {
+                                return Some(pane);
                             }
                         }
                     }

@@ -13,6 +13,8 @@ mod bins;
 mod give;
 mod take;
 
+pub(crate) use bins::{BINS, Binned, bin_of};
+
 use bins::Bins;
 
 use super::fold::{Folding, Mode};
@@ -34,7 +36,7 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     free: Vec<u32>,
     /// The bins of the window that closed last, for one that needs some: the same memory again.
     /// None once a window has closed that needed none.
-    spare: Option<BinsOf<K, F, R, M>>,
+    spare: Option<BinsOf<K, F>>,
     /// By end and start.
     fresh: BTreeMap<(Timestamp, Timestamp), u32>,
     /// By expiry, start and end.
@@ -51,7 +53,7 @@ pub struct Aligned<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     now: Timestamp,
     /// Whether the clock may have passed a timer.
     ticked: bool,
-    step: Step<K, Slot<F, R, M>, BinsOf<K, F, R, M>>,
+    step: Step<K, Slot<F, R, M>, BinsOf<K, F>>,
     ready: VecDeque<Pane<K, F::Out>>,
     counters: Counters,
 }
@@ -64,11 +66,11 @@ struct Open<K, F: Folding, R: Triggering, M: Mode<F>> {
     /// Which of the windows that have been in this place.
     serial: u64,
     table: Table<K, Slot<F, R, M>>,
-    /// What was folded elsewhere, where there are many keys.
-    bins: Option<BinsOf<K, F, R, M>>,
+    /// What was folded elsewhere, where there are many keys. Nothing fires before such a window closes.
+    bins: Option<BinsOf<K, F>>,
 }
 
-type BinsOf<K, F, R, M> = Box<Bins<K, Slot<F, R, M>, Rules<F, R, M>>>;
+type BinsOf<K, F> = Box<Bins<K, <F as Folding>::Acc, F>>;
 
 /// A timer of the clock. It is stale if its slot is due at another time or the window is gone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -202,7 +204,7 @@ impl<W: WindowKind, K, F: Folding, R: Triggering, M: Mode<F>> Aligned<W, K, F, R
         let mut table = mem::take(&mut open.table);
         let mut bins = open.bins.take();
         if let Some(bins) = &mut bins {
-            bins.take(mem::take(&mut table));
+            bins.take(mem::take(&mut table), Rules::<F, R, M>::unfired);
         }
         self.step = Step::Closing { head, all, entries: table.into_iter(), bins };
     }

@@ -1,12 +1,12 @@
 //! How windows that never change take events, and parts that were folded elsewhere.
 
-use super::bins::{Bin, Bins};
-use super::{Aligned, Due, Open};
+use super::bins::{Bin, Binned, Bins, Distinct};
+use super::{Aligned, BinsOf, Due, Open};
 use crate::time::Timestamp;
-use crate::window::fold::{Fold, Merge, Mode};
+use crate::window::fold::{Fold, Folding, Merge, Mode};
 use crate::window::kind::{Assign, Deal, Parted};
-use crate::window::machine::{Machine, Take, TakeParts};
-use crate::window::rules::{Head, Rules, Slot};
+use crate::window::machine::{Machine, Take, TakeBins, TakeParts};
+use crate::window::rules::{Head, Rules};
 use crate::window::trigger::{PaneView, Triggering, TriggeringOn};
 use crate::window::{Span, Timing};
 use std::borrow::Borrow;
@@ -88,8 +88,9 @@ where
         acc: F::Acc,
     ) -> Result<(), (K, F::Acc)> {
         debug_assert!(!self.pending(), "told before everything was given");
-        if !self.run.contains(part.start()) {
-            self.locate(&(), part.start());
+        let at = if W::BY_CLOCK { self.now } else { part.start() };
+        if !self.run.contains(at) {
+            self.locate(&(), at);
         }
         let count = self.current.len() as u64;
         if !self.counters.count(events.into(), count, self.missed) {
@@ -97,18 +98,16 @@ where
         }
         let Aligned { kind, rules, windows, current, spare, .. } = self;
         kind.deal(key, acc, current, |window, key, acc| {
-            let Open { table, bins, .. } = &mut windows[window as usize];
-            if let Some(bins) = bins {
-                return bins.push(rules, (hash, key, rules.start_part(acc, events)));
-            }
-            if Bins::<K, Slot<F, R, M>, Rules<F, R, M>>::pay(table.len()) && rules.closes_at_once()
+            let open = &mut windows[window as usize];
+            if open.bins.is_none()
+                && Bins::<K, F::Acc, F>::pay(open.table.len())
+                && rules.closes_at_once()
             {
-                let fold = |rules: &Rules<F, R, M>, bin: &mut Bin<K, Slot<F, R, M>>| {
-                    bin.fold(|into, from| rules.merge(into, from));
-                };
-                let bins = bins.insert(spare.take().unwrap_or_else(|| Box::new(Bins::new(fold))));
-                bins.take(mem::take(table));
-                return bins.push(rules, (hash, key, rules.start_part(acc, events)));
+                open.begin_bins(spare);
+            }
+            let Open { table, bins, .. } = open;
+            if let Some(bins) = bins {
+                return bins.push(&rules.fold, (hash as u32, key, acc));
             }
             let mut acc = Some(acc);
             let position = table.position(hash, key, |key| {
@@ -120,5 +119,55 @@ where
             }
         });
         Ok(())
+    }
+}
+
+impl<W, K, F, R, M> TakeBins<K, F::Out, F::Acc> for Aligned<W, K, F, R, M>
+where
+    W: Parted + Assign<()> + Deal<K, F::Acc>,
+    K: Clone + Eq + Send,
+    F: Merge,
+    R: Triggering,
+    M: Mode<F>,
+{
+    fn bin(&mut self, part: Span, bin: Vec<Binned<K, F::Acc>>) -> usize {
+        debug_assert!(!self.pending(), "told before everything was given");
+        let at = if W::BY_CLOCK { self.now } else { part.start() };
+        if !self.run.contains(at) {
+            self.locate(&(), at);
+        }
+        let Aligned { rules, windows, current, spare, counters, .. } = self;
+        if let [window] = current[..]
+            && rules.closes_at_once()
+        {
+            counters.count(bin.len() as u64, 1, 0);
+            let open = &mut windows[window as usize];
+            open.begin_bins(spare).push_all(&rules.fold, bin);
+            return 0;
+        }
+        let late = bin.into_iter().filter_map(|(hash, key, acc)| {
+            // Of a hash, tables only go by the low half.
+            self.part(hash.into(), key, part, 1, acc).err()
+        });
+        late.count()
+    }
+}
+
+impl<K, F: Folding, R: Triggering, M: Mode<F>> Open<K, F, R, M> {
+    /// Goes over to bins, if that has not been done.
+    fn begin_bins(&mut self, spare: &mut Option<BinsOf<K, F>>) -> &mut Bins<K, F::Acc, F>
+    where
+        K: Eq,
+        F: Merge,
+    {
+        let Open { table, bins, .. } = self;
+        bins.get_or_insert_with(|| {
+            let fold = |fold: &F, place: &mut Distinct<K, F::Acc>, bin: &mut Bin<K, F::Acc>| {
+                place.fold(bin, |into, from| fold.merge(into, from));
+            };
+            let mut bins = spare.take().unwrap_or_else(|| Box::new(Bins::new(fold)));
+            bins.take(mem::take(table), Rules::<F, R, M>::unfired);
+            bins
+        })
     }
 }

@@ -101,8 +101,10 @@ impl Window {
         SlidingCount { size, every }
     }
 
-    /// Windows by the clock instead of by timestamps: an event belongs where the clock is when it is
-    /// folded, and windows close as time passes. A replay gives other results.
+    /// Windows by the clock instead of by timestamps: an event belongs where the clock is when it comes to
+    /// its window, and windows close as time passes. It comes with its batch, which may wait as long as
+    /// [`linger`](crate::Flow::linger) says, and the clock is read every 32 events. A replay gives other
+    /// results.
     ///
     /// ```
     /// use flow::testing::{Script, assert_panes};
