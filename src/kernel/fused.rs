@@ -17,6 +17,10 @@ pub trait Operator: Send {
     /// has many operators.
     const ONLY_PUSHES: bool = false;
 
+    /// Whether every event that comes in gives exactly one that goes out, so that positions of the
+    /// source stay known, and how many events follow.
+    const ONE_TO_ONE: bool = false;
+
     /// Handles one event.
     fn push<K: Push<Self::Out>>(&mut self, event: Self::In, next: &mut K);
 
@@ -77,10 +81,6 @@ pub trait Operator: Send {
 pub trait Spec: Send + Sync {
     /// One instance.
     type Operator: Operator;
-
-    /// Whether every event that comes in gives exactly one that goes out, so that positions of the
-    /// source stay known.
-    const ONE_TO_ONE: bool = false;
 
     /// Makes the instance at `place`.
     fn start(&self, place: &Place) -> Self::Operator;
@@ -165,6 +165,12 @@ where
     #[inline]
     fn closed(&self) -> bool {
         (!O::ONLY_PUSHES && self.operator.closed()) || self.next.closed()
+    }
+
+    fn expect(&mut self, events: usize) {
+        if O::ONE_TO_ONE {
+            self.next.expect(events);
+        }
     }
 
     fn mark(&mut self, mark: Mark) {

@@ -38,6 +38,9 @@ pub trait Kernel: Send {
     /// Whether nothing downstream wants anything any more.
     fn closed(&self) -> bool;
 
+    /// So many events are known to follow, if all goes well: whoever keeps them makes room once.
+    fn expect(&mut self, _events: usize) {}
+
     /// A control mark: in order with the events, never held back by demand.
     fn mark(&mut self, mark: Mark);
 

@@ -161,7 +161,6 @@ where
     P: Policy<C::Error>,
 {
     type Operator = CheckedInstance<C, P, T>;
-    const ONE_TO_ONE: bool = C::ONE_TO_ONE && P::FAILS;
 
     fn start(&self, place: &Place) -> Self::Operator {
         CheckedInstance {
@@ -212,6 +211,7 @@ where
 {
     type In = T;
     type Out = C::Out;
+    const ONE_TO_ONE: bool = C::ONE_TO_ONE && P::FAILS;
 
     #[inline(always)]
     fn push<K: Push<C::Out>>(&mut self, event: T, next: &mut K) {

@@ -158,7 +158,6 @@ impl<C, T> KeepsOrder for PerEvent<C, T> {}
 
 impl<C: Call<T>, T> Spec for PerEvent<C, T> {
     type Operator = Self;
-    const ONE_TO_ONE: bool = C::ONE_TO_ONE;
 
     fn start(&self, _place: &Place) -> Self {
         self.clone()
@@ -169,6 +168,7 @@ impl<C: Call<T>, T> Operator for PerEvent<C, T> {
     type In = T;
     type Out = C::Out;
     const ONLY_PUSHES: bool = true;
+    const ONE_TO_ONE: bool = C::ONE_TO_ONE;
 
     #[inline(always)]
     fn push<K: Push<C::Out>>(&mut self, event: T, next: &mut K) {

@@ -244,7 +244,6 @@ where
     F: Fn(&mut S, T) -> U + Send + Sync,
 {
     type Operator = MapInitInstance<S, I, F, T, U>;
-    const ONE_TO_ONE: bool = true;
 
     fn start(&self, _place: &Place) -> Self::Operator {
         let state = guarded(&self.site, || (self.shared.0)());
@@ -260,6 +259,7 @@ where
 {
     type In = T;
     type Out = U;
+    const ONE_TO_ONE: bool = true;
 
     #[inline(always)]
     fn push<K: Push<U>>(&mut self, event: T, next: &mut K) {

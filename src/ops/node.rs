@@ -196,7 +196,7 @@ where
     type Item = <S::Operator as Operator>::Out;
     type Lending = ByReference;
     const SINGLE: bool = N::SINGLE;
-    const POSITIONED: bool = N::POSITIONED && S::ONE_TO_ONE;
+    const POSITIONED: bool = N::POSITIONED && <S::Operator as Operator>::ONE_TO_ONE;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
         outline.operator(self.site);

@@ -126,6 +126,10 @@ impl<T: Send> Part<T> for Collected<T> {
         Ok(())
     }
 
+    fn expect(&mut self, events: usize) {
+        self.events.reserve(events);
+    }
+
     fn position(&mut self, start: u64) {
         let at = self.events.len();
         match self.runs.last_mut() {
@@ -220,5 +224,9 @@ impl<T: Send> Part<T> for PartitionEvents<T> {
     fn write_all<I: Iterator<Item = T>>(&mut self, events: I) -> Result<(), BoxError> {
         self.0.extend(events);
         Ok(())
+    }
+
+    fn expect(&mut self, events: usize) {
+        self.0.reserve(events);
     }
 }

@@ -152,6 +152,9 @@ pub trait Part<T>: Send {
         Ok(())
     }
 
+    /// So many events are known to follow, if the run succeeds: a part that keeps them can make room once.
+    fn expect(&mut self, _events: usize) {}
+
     /// What follows comes from the source's position `start` on, where the flow has one order.
     fn position(&mut self, _start: u64) {}
 
@@ -271,6 +274,13 @@ impl<T, S: Sink<T>> Kernel for IntoPart<T, S> {
 
     fn closed(&self) -> bool {
         self.full || self.failed || self.task.core().is_over()
+    }
+
+    fn expect(&mut self, events: usize) {
+        self.write(|part| {
+            part.expect(events);
+            Ok(())
+        });
     }
 
     fn mark(&mut self, mark: Mark) {

@@ -25,6 +25,7 @@
 
 mod aggregate;
 mod best;
+mod chunks;
 mod front;
 mod hash;
 mod lend;
@@ -40,7 +41,7 @@ pub use hash::FlowHasher;
 pub(crate) use hash::RoutingHash;
 pub use lend::Lend;
 pub(crate) use spelled::{Spelled, Spelling, is_text};
-pub(crate) use table::Table;
+pub(crate) use table::{Entries, Table};
 pub use value::{Number, TotalOrd};
 
 #[cfg(test)]

@@ -1,40 +1,41 @@
 //! The table of one bin: a hash table whose entries lie densely, in the order in which their keys
 //! first came.
 //!
-//! **Invariant.** `entries` holds every key once and is only ever appended to. Every entry has
-//! exactly one slot in `index`, which holds the low 32 bits of its hash and its position, on the
-//! probe path that begins at the low bits of the hash and contains no empty slot before it. At
-//! least a third of the slots are empty, so every probe ends.
+//! **Invariant.** `entries` holds every key once and is only ever appended to; `hashes` has the low 32
+//! bits of each one's hash. Every entry has exactly one slot in `index`, on the probe path that begins
+//! at the low bits of its hash and contains no empty slot before it. A slot is as many bits as the
+//! index has for places, which are the entry's position plus one, and above them the same bits of its
+//! hash, by which most others are told from it before an entry is looked at. At least a third of the
+//! slots are empty, so every probe ends, and so positions have room in a slot, however few bits that is.
 //!
 //! So the order of entries depends on the order of arrival alone, not on the seed; emitting them is
-//! a walk over a vector; and the index grows by itself: it carries the hashes, so growing reads and
-//! writes 8 bytes per key and never touches an entry. A slot is compared by 32 bits of hash before
-//! an entry is looked at.
+//! a walk over them; and growing makes a new index of the hashes alone: it never touches an entry.
 
+use super::chunks::{Chunks, IntoIter};
 use std::hint::black_box;
-#[cfg(test)]
-use std::slice;
-use std::vec;
 
 const SMALLEST: usize = 16;
 /// Slots address the index with 32 bits of hash.
 const LARGEST: u64 = 1 << 32;
 
-/// A dense hash table, for keys whose hash the caller already has. A new one is 48 bytes and owns
-/// no memory.
+/// The entries of a table, in the order in which their keys first came.
+pub(crate) type Entries<K, A> = IntoIter<(K, A)>;
+
+/// A dense hash table, for keys whose hash the caller already has. A new one owns no memory.
 ///
 /// It holds at most about 2.8 billion keys (two thirds of 2³²) and panics beyond; a partition has
 /// hundreds of tables.
 #[derive(Debug)]
 pub(crate) struct Table<K, A> {
-    entries: Vec<(K, A)>,
-    /// Empty or a power of two. A slot is `hash << 32 | position + 1`, or 0 where there is none.
-    index: Vec<u64>,
+    entries: Chunks<(K, A)>,
+    hashes: Chunks<u32>,
+    /// Empty or a power of two. A free slot is 0.
+    index: Vec<u32>,
 }
 
 impl<K, A> Table<K, A> {
     pub(crate) const fn new() -> Self {
-        Self { entries: Vec::new(), index: Vec::new() }
+        Self { entries: Chunks::new(), hashes: Chunks::new(), index: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -42,35 +43,42 @@ impl<K, A> Table<K, A> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     #[cfg(test)]
     /// The entries, in the order in which their keys first came.
-    pub(crate) fn iter(&self) -> slice::Iter<'_, (K, A)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(K, A)> {
         self.entries.iter()
     }
 
     /// The entry at a position that [`find`](Self::find) gave.
     #[inline]
     pub(crate) fn entry(&self, position: usize) -> &(K, A) {
-        &self.entries[position]
+        self.entries.get(position).expect("positions come from this table")
     }
 
     /// Where the entry is whose key is the `same`, if there is one. Entries never move.
     #[inline]
     pub(crate) fn find(&self, hash: u64, same: impl Fn(&K) -> bool) -> Option<usize> {
-        let mask = self.index.len().checked_sub(1)?;
-        let tag = hash << 32;
+        self.look(hash, self.index.len().checked_sub(1)?, same).ok()
+    }
+
+    /// The position of the entry that is the `same`, or else the slot where it belongs, which is free.
+    #[inline(always)]
+    fn look(&self, hash: u64, mask: usize, same: impl Fn(&K) -> bool) -> Result<usize, usize> {
+        let (low, hash) = (mask as u32, hash as u32);
         let mut at = hash as usize & mask;
         loop {
             let slot = self.index[at];
             if slot == 0 {
-                return None;
+                return Err(at);
             }
-            let position = (slot as u32 as usize).wrapping_sub(1);
-            if (slot ^ tag) >> 32 == 0 && same(&self.entries[position].0) {
-                return Some(position);
+            if (slot ^ hash) & !low == 0 {
+                let position = (slot & low).wrapping_sub(1) as usize;
+                if self.entries.get(position).is_some_and(|(key, _)| same(key)) {
+                    return Ok(position);
+                }
             }
             at = (at + 1) & mask;
         }
@@ -78,15 +86,7 @@ impl<K, A> Table<K, A> {
 
     /// The entries, each with the low half of its hash.
     pub(crate) fn into_hashed(self) -> impl Iterator<Item = (u64, K, A)> {
-        let mut hashes = vec![0; self.entries.len()];
-        for slot in self.index.into_iter().filter(|&slot| slot != 0) {
-            hashes[slot as u32 as usize - 1] = slot >> 32;
-        }
-        hashes.into_iter().zip(self.entries).map(|(hash, (key, acc))| (hash, key, acc))
-    }
-
-    pub(crate) fn into_entries(self) -> Vec<(K, A)> {
-        self.entries
+        self.hashes.into_iter().zip(self.entries).map(|(hash, (key, acc))| (hash.into(), key, acc))
     }
 
     /// Gives the context to the entry that is the `same`, or else to `miss`, which makes the entry.
@@ -104,7 +104,10 @@ impl<K, A> Table<K, A> {
         miss: impl FnOnce(C) -> (K, A),
     ) {
         match self.probe(hash, |key| same(&context, key)) {
-            Ok(position) => hit(&mut self.entries[position].1, context),
+            Ok(position) => {
+                let (_, acc) = self.entries.get_mut(position).expect("it was found");
+                hit(acc, context);
+            }
             Err(at) => self.append(hash, at, miss(context)),
         }
     }
@@ -136,34 +139,21 @@ impl<K, A> Table<K, A> {
         self.entries.get_mut(position).map(|(key, acc)| (&*key, acc))
     }
 
-    /// The position of the entry that is the `same`, or else the slot where it belongs, which is free.
+    /// As `look`, in a table with room for one more.
     #[inline(always)]
     fn probe(&mut self, hash: u64, same: impl Fn(&K) -> bool) -> Result<usize, usize> {
         if self.entries.len() * 3 >= self.index.len() * 2 {
             self.grow();
         }
-        let mask = self.index.len() - 1;
-        let tag = hash << 32;
-        let mut at = hash as usize & mask;
-        loop {
-            let slot = self.index[at];
-            if slot == 0 {
-                return Err(at);
-            }
-            if (slot ^ tag) >> 32 == 0 {
-                let position = slot as u32 as usize - 1;
-                if same(&self.entries[position].0) {
-                    return Ok(position);
-                }
-            }
-            at = (at + 1) & mask;
-        }
+        self.look(hash, self.index.len() - 1, same)
     }
 
     #[inline(always)]
     fn append(&mut self, hash: u64, at: usize, entry: (K, A)) {
         self.entries.push(entry);
-        self.index[at] = hash << 32 | self.entries.len() as u64;
+        self.hashes.push(hash as u32);
+        let mask = self.index.len() as u32 - 1;
+        self.index[at] = hash as u32 & !mask | self.entries.len() as u32;
     }
 
     /// Gives every part of a batch to the entry of its key: `start` makes the entry of a new key,
@@ -204,14 +194,16 @@ impl<K, A> Table<K, A> {
     fn grow(&mut self) {
         let size = (self.index.len() * 2).max(SMALLEST);
         assert!(size as u64 <= LARGEST, "more than 2.8 billion keys in one table of keyed state");
+        // The old index is of no use: its memory may become that of the new one.
+        self.index = Vec::new();
         let mask = size - 1;
-        let mut index = vec![0_u64; size];
-        for slot in self.index.iter().copied().filter(|&slot| slot != 0) {
-            let mut at = (slot >> 32) as usize & mask;
+        let mut index = vec![0_u32; size];
+        for (position, &hash) in (1_u32..).zip(self.hashes.iter()) {
+            let mut at = hash as usize & mask;
             while index[at] != 0 {
                 at = (at + 1) & mask;
             }
-            index[at] = slot;
+            index[at] = hash & !(mask as u32) | position;
         }
         self.index = index;
     }
@@ -225,9 +217,9 @@ impl<K, A> Default for Table<K, A> {
 
 impl<K, A> IntoIterator for Table<K, A> {
     type Item = (K, A);
-    type IntoIter = vec::IntoIter<(K, A)>;
+    type IntoIter = Entries<K, A>;
 
-    fn into_iter(self) -> Self::IntoIter {
+    fn into_iter(self) -> Entries<K, A> {
         self.entries.into_iter()
     }
 }
@@ -276,7 +268,7 @@ mod tests {
                     prop_assert_eq!(found, model.get(&key).map(|by| (key, *by)));
                 }
                 prop_assert_eq!(table.iter().map(|entry| entry.0).collect::<Vec<_>>(), order);
-                prop_assert_eq!(table.into_entries().into_iter().collect::<HashMap<_, _>>(), model);
+                prop_assert_eq!(table.into_iter().collect::<HashMap<_, _>>(), model);
             }
         }
 
@@ -295,7 +287,7 @@ mod tests {
                     merged.merge(&mut batch, |first| first, |into, from| *into += from);
                     prop_assert!(batch.is_empty() && batch.capacity() == room);
                 }
-                prop_assert_eq!(merged.into_entries(), single.into_entries());
+                prop_assert!(merged.into_iter().eq(single));
             }
         }
     }
@@ -306,8 +298,8 @@ mod tests {
         let table = EMPTY;
         assert!(table.is_empty());
         assert_eq!(
-            (table.entries.capacity(), table.index.capacity(), size_of_val(&table)),
-            (0, 0, 48)
+            (table.entries.capacity(), table.hashes.capacity(), table.index.capacity()),
+            (0, 0, 0)
         );
     }
 
@@ -352,7 +344,7 @@ mod tests {
             );
         }
         assert_eq!(built.get(), 2);
-        assert_eq!(table.into_entries(), [("a".to_owned(), 3), ("b".to_owned(), 1)]);
+        assert!(table.into_iter().eq([("a".to_owned(), 3), ("b".to_owned(), 1)]));
     }
 
     #[test]

@@ -10,11 +10,11 @@ use super::rules::{Counters, Head, Rules, Slot, first_of};
 use super::timers::{Timer, Timers};
 use super::trigger::{OnTime, PaneView, Triggering, TriggeringOn};
 use super::{Pane, Span, Timing};
-use crate::state::Table;
+use crate::state::{Entries, Table};
 use crate::time::Timestamp;
 use std::borrow::Borrow;
 use std::collections::VecDeque;
-use std::{fmt, mem, vec};
+use std::{fmt, mem};
 
 /// The windows of all keys of one partition.
 pub struct Counted<W, K, F: Folding, R: Triggering, M: Mode<F>> {
@@ -30,7 +30,7 @@ pub struct Counted<W, K, F: Folding, R: Triggering, M: Mode<F>> {
     now: Timestamp,
     /// Whether the clock may have passed a timer.
     ticked: bool,
-    ended: Option<vec::IntoIter<(K, Ring<Slot<F, R, M>>)>>,
+    ended: Option<Entries<K, Ring<Slot<F, R, M>>>>,
     /// A signal, and the position of the next key that may hear it.
     signalled: Option<(&'static str, usize)>,
     ready: VecDeque<Pane<K, F::Out>>,

@@ -73,6 +73,9 @@ impl<S, P> Bins<S, P> {
     pub(super) fn push(&mut self, partial: Partial<S, P>) {
         let bin = self.layout.bin(partial.0);
         let staged = &mut self.bins[bin];
+        if staged.len() == staged.capacity() {
+            widen(staged, self.batch);
+        }
         staged.push(partial);
         if staged.len() >= self.batch && !self.blocked {
             self.send(bin);
@@ -128,6 +131,19 @@ impl<S, P> Bins<S, P> {
         self.senders.iter().for_each(Sender::end);
     }
 }
+
+/// Few bins get few partials, and those of a small run should cost little; where there are many, all the
+/// room that a batch takes is made at once: doubling leaves behind as much as it makes.
+#[cold]
+#[inline(never)]
+fn widen<T>(staged: &mut Vec<T>, batch: usize) {
+    let len = staged.len();
+    let most = if (FEW..batch).contains(&len) { batch } else { (2 * len).max(4) };
+    staged.reserve_exact(most - len);
+}
+
+/// From how many partials on a bin is given room for a whole batch.
+const FEW: usize = 32;
 
 /// The largest batch of one bin: 256 bins of so many partials stay near 4 MiB per instance.
 const BATCH: usize = 512;

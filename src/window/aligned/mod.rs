@@ -23,7 +23,7 @@ use super::rules::{Counters, Head, Rules, Slot};
 use super::timers::{Timer, Timers};
 use super::trigger::{OnTime, Triggering};
 use super::{Pane, Span, Timing};
-use crate::state::Table;
+use crate::state::{Entries, Table};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::{fmt, mem, vec};
@@ -101,7 +101,7 @@ enum Step<K, S, B> {
     Closing {
         head: Head,
         all: bool,
-        entries: vec::IntoIter<(K, S)>,
+        entries: Entries<K, S>,
         /// Further keys.
         bins: Option<B>,
     },

@@ -6,7 +6,7 @@ use crate::kernel::culprit::guarded;
 use crate::kernel::{Finish, Push};
 use crate::runtime::junction::{Junction, Wants};
 use crate::runtime::task::TaskRef;
-use crate::state::Table;
+use crate::state::{Entries, Table};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ enum At<S, R> {
 }
 
 struct Leftovers<S, R> {
-    entries: iter::Zip<vec::IntoIter<(S, Rows<R>)>, vec::IntoIter<bool>>,
+    entries: iter::Zip<Entries<S, Rows<R>>, vec::IntoIter<bool>>,
     key: Option<(S, <Rows<R> as IntoIterator>::IntoIter)>,
 }
 
