@@ -118,10 +118,10 @@ mod tests {
     fn the_peak_counts_what_was_freed_again_and_what_other_threads_took() {
         let before = Before::now();
         drop(std::hint::black_box(vec![1u8; 10 << 20]));
-        let second = || std::hint::black_box(vec![1u8; 30 << 20]).len();
+        let second = || std::hint::black_box(vec![1u8; 100 << 20]).len();
         std::thread::scope(|scope| _ = scope.spawn(second));
-        // Other tests run at the same time and allocate little.
+        // Other tests run at the same time: they take and give back a few MiB.
         let mib = before.peak() >> 20;
-        assert!((29..=33).contains(&mib), "{mib} MiB");
+        assert!((85..=115).contains(&mib), "{mib} MiB");
     }
 }
