@@ -196,6 +196,35 @@ fn by_key() {
             let anti = setup.stage(left().anti_join(right())).collect::<Vec<_>>()?;
             same_events(anti, setup.numbers().into_iter().filter(|x| !there(x)))
         }),
+        case("joins keep the order of the side that streams past", |setup| {
+            let left = || numbers!(setup).key_by(|x| left_key(*x));
+            let right = || setup.stage(Flow::from_iter(setup.numbers())).key_by(|x| right_key(*x));
+            let joined = setup.stage(left().left_join(right())).map(|row| row.1);
+            let lefts = full(setup).into_iter().filter_map(|row| row.1).sorted();
+            same(joined.collect::<Vec<_>>()?, lefts)?;
+            let known: Vec<u64> = setup.numbers().into_iter().map(right_key).collect();
+            let lonely = |x: &u64| known.binary_search(&left_key(*x)).is_err();
+            let anti = setup.stage(left().anti_join(right())).ordered().in_flight(3);
+            let read = setup.demand(anti).into_iter().collect::<Result<Vec<_>, _>>()?;
+            same(read, setup.numbers().into_iter().filter(lonely))?;
+            let pairs = setup.stage(left().join_map(right(), |_, l, r| (*l, *r)).build_left());
+            let rights = full(setup).into_iter().filter_map(|row| row.1.and(row.2)).sorted();
+            same(pairs.map(|row| row.1).ordered().collect::<Vec<_>>()?, rights)
+        }),
+        case("a merged side streams past, and the rest of the other comes once", |setup| {
+            let left = || setup.source(Flow::from_vec(setup.numbers()));
+            let merged = left().merge(setup.stage(Flow::from_iter(setup.numbers())));
+            let right = Flow::from_vec(setup.numbers()).key_by(|x| right_key(*x));
+            let joined = merged.key_by(|x| left_key(*x)).full_join(right);
+            let row = |(k, found): (u64, EitherOrBoth<u64, u64>)| {
+                let (l, r) = found.left_and_right();
+                (k, l, r)
+            };
+            let twice = full(setup)
+                .into_iter()
+                .flat_map(|row| std::iter::repeat_n(row, if row.1.is_some() { 2 } else { 1 }));
+            same_events(setup.demand(joined).map(row).collect::<Vec<Row>>()?, twice)
+        }),
         case("lent keys, hashed in secret", |setup| {
             let text = |x: u64| (x / 2).to_string();
             let left = numbers!(setup).map(text).key_by_ref(|x| x.as_str());
@@ -223,8 +252,9 @@ fn by_key() {
             same_events(setup.stage(sums).collect::<Vec<_>>()?, want)
         }),
         case("into partitions", |setup| {
-            let left = numbers!(setup).key_by(|x| *x);
-            let joined = setup.stage(left.join(Flow::from_vec(setup.numbers()).key_by(|x| *x)));
+            // A join leaves the side that streams past in its partitions.
+            let left = setup.stage(numbers!(setup).partition()).key_by(|x| *x);
+            let joined = setup.demand(left.join(Flow::from_vec(setup.numbers()).key_by(|x| *x)));
             let parts = joined.into_partitions()?;
             equal(parts.len(), setup.instances)?;
             same_events(parts.concat(), setup.numbers().into_iter().map(|x| (x, x, x)))

@@ -414,16 +414,17 @@ fn the_plan_shows_both_inputs_and_the_meter_counts_them() {
     let join = left.join(right).stages(2).max_demand(8).observe(&meter);
     let plan = join.explain();
     let names: Vec<_> = plan.stages().iter().filter_map(|stage| stage.name.as_deref()).collect();
-    assert_eq!(names, ["left", "right"]);
+    assert_eq!(names, ["right", "left"]);
     let edges: Vec<_> =
         plan.edges().iter().map(|e| (e.from, e.to, e.routing, e.max_demand)).collect();
-    assert_eq!(edges, [(0, 2, "by key, looked up", 8), (1, 2, "by key, held", 8)]);
+    assert_eq!(edges, [(0, 1, "by key", 8), (1, 2, "held, shared", usize::MAX)]);
+    assert_eq!(plan.stages().iter().map(|stage| stage.instances).collect::<Vec<_>>()[1..], [2, 2]);
     join.count().unwrap();
     let metrics = meter.metrics();
     let came: Vec<_> = metrics.edges().iter().map(|e| (e.events_in, e.events_out)).collect();
-    assert_eq!(came, [(10, 10), (21, 21)]);
+    assert_eq!(came, [(21, 21), (21, 21)]);
     let stages: Vec<_> = metrics.stages().iter().map(|s| (s.name.as_str(), s.events_in)).collect();
-    assert_eq!(stages, [("left", 10), ("right", 21), ("3: join", 31)]);
+    assert_eq!(stages, [("right", 21), ("2: join", 21), ("left", 10)]);
 }
 
 #[test]

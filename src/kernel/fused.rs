@@ -84,6 +84,9 @@ pub trait Spec: Send + Sync {
 
     /// Makes the instance at `place`.
     fn start(&self, place: &Place) -> Self::Operator;
+
+    /// Learns, before anything runs, that it is part of one more stage.
+    fn planned(&self) {}
 }
 
 /// An operator fused with all that follows it in its stage.
@@ -112,6 +115,7 @@ where
     }
 
     fn planned(&self, instances: usize) {
+        self.spec.planned();
         self.next.planned(instances);
     }
 }

@@ -72,11 +72,16 @@ pub(super) struct Entrance<T> {
 }
 
 impl<T: Send> Entrance<T> {
-    fn new(tasks: &[TaskRef], edge: EdgeOptions, builder: &mut Builder<'_>) -> Self {
+    pub(super) fn new(tasks: &[TaskRef], edge: EdgeOptions, builder: &mut Builder<'_>) -> Self {
         let counters = builder.edge_counters();
         let inbox =
             |task: &TaskRef| Inbox::new(Reader::Task(task.clone()), edge, Arc::clone(&counters));
         Entrance { inboxes: tasks.iter().map(inbox).collect(), counters }
+    }
+
+    /// Where the instances take from.
+    pub(super) fn inboxes(&self) -> Arc<[Arc<Inbox<T>>]> {
+        Arc::clone(&self.inboxes)
     }
 
     /// Makes the sending ends of this edge.

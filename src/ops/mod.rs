@@ -33,6 +33,7 @@ mod reduce_and_emit;
 mod results;
 mod retry;
 mod scan;
+mod shared;
 mod skip;
 mod sorted;
 mod take;

@@ -71,6 +71,12 @@ impl Stage {
         true
     }
 
+    /// How many instances were started. Only those that have not come to the end of their input start
+    /// others, so it is final when as many have.
+    pub(crate) fn started(&self) -> usize {
+        self.started.load(Ordering::SeqCst).min(self.instances().len())
+    }
+
     /// Wakes all instances that were started: something has changed for all of them.
     pub(crate) fn wake_all(&self) {
         let started = self.started.load(Ordering::SeqCst);

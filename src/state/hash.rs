@@ -74,6 +74,7 @@ impl FlowHasher {
     /// A hasher with a seed of its own. Against keys that someone chooses to collide, the seed must
     /// be random and secret; any number will do otherwise.
     #[must_use]
+    #[inline]
     pub fn with_seed(seed: u64) -> Self {
         Self { state: seed }
     }

@@ -42,26 +42,10 @@ impl<K, A> Table<K, A> {
         self.entries.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.len() == 0
-    }
-
     #[cfg(test)]
     /// The entries, in the order in which their keys first came.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(K, A)> {
         self.entries.iter()
-    }
-
-    /// The entry at a position that [`find`](Self::find) gave.
-    #[inline]
-    pub(crate) fn entry(&self, position: usize) -> &(K, A) {
-        self.entries.get(position).expect("positions come from this table")
-    }
-
-    /// Where the entry is whose key is the `same`, if there is one. Entries never move.
-    #[inline]
-    pub(crate) fn find(&self, hash: u64, same: impl Fn(&K) -> bool) -> Option<usize> {
-        self.look(hash, self.index.len().checked_sub(1)?, same).ok()
     }
 
     /// The position of the entry that is the `same`, or else the slot where it belongs, which is free.
@@ -87,6 +71,11 @@ impl<K, A> Table<K, A> {
     /// The entries, each with the low half of its hash.
     pub(crate) fn into_hashed(self) -> impl Iterator<Item = (u64, K, A)> {
         self.hashes.into_iter().zip(self.entries).map(|(hash, (key, acc))| (hash.into(), key, acc))
+    }
+
+    /// The low halves of the hashes, and the entries that have them.
+    pub(crate) fn into_parts(self) -> (Vec<u32>, Vec<(K, A)>) {
+        (self.hashes.into_iter().collect(), self.entries.into_iter().collect())
     }
 
     /// Gives the context to the entry that is the `same`, or else to `miss`, which makes the entry.
@@ -263,8 +252,7 @@ mod tests {
                     prop_assert_eq!(table.len(), model.len());
                 }
                 for key in 0..300 {
-                    let found = table.find(hash(key), |known| *known == key);
-                    let found = found.map(|at| *table.entry(at));
+                    let found = table.iter().find(|(known, _)| *known == key).copied();
                     prop_assert_eq!(found, model.get(&key).map(|by| (key, *by)));
                 }
                 prop_assert_eq!(table.iter().map(|entry| entry.0).collect::<Vec<_>>(), order);
@@ -296,7 +284,7 @@ mod tests {
     fn a_new_table_owns_no_memory() {
         const EMPTY: Table<String, u64> = Table::new();
         let table = EMPTY;
-        assert!(table.is_empty());
+        assert_eq!(table.len(), 0);
         assert_eq!(
             (table.entries.capacity(), table.hashes.capacity(), table.index.capacity()),
             (0, 0, 0)

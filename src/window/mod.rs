@@ -76,6 +76,7 @@ pub use pane::{Pane, Timing};
 pub(crate) use rules::{Counters, Head, needs_mode};
 pub(crate) use sorted::{SortedEvents, SortedPanes};
 pub use span::Span;
+pub(crate) use timers::{Timer, Timers};
 pub(crate) use trigger::OnTime;
 pub use trigger::{
     AfterDelay, AtWatermark, Condition, Each, Every, Firing, Never, On, OnEvent, OnSignal, Or,

@@ -19,12 +19,12 @@ use std::mem;
 const SMALLEST: usize = if cfg!(test) { 4 } else { 64 };
 
 /// What is due at a time. The order goes by that time first.
-pub(super) trait Timer: Ord + Copy {
+pub(crate) trait Timer: Ord + Copy {
     fn at(&self) -> Timestamp;
 }
 
 #[derive(Debug)]
-pub(super) struct Timers<T> {
+pub(crate) struct Timers<T> {
     /// By time, in units of `1 << shift` ticks.
     buckets: BTreeMap<i64, Vec<T>>,
     shift: u32,
@@ -41,7 +41,7 @@ pub(super) struct Timers<T> {
 
 impl<T: Timer> Timers<T> {
     /// None yet. A bucket is for `width` ticks, rounded down to a power of two.
-    pub(super) fn new(width: i64) -> Self {
+    pub(crate) fn new(width: i64) -> Self {
         Timers {
             buckets: BTreeMap::new(),
             shift: width.max(1).ilog2(),
@@ -59,7 +59,7 @@ impl<T: Timer> Timers<T> {
 
     /// When the first one that holds is due, rounded down to its bucket if that is closed. Drops what
     /// comes before and does not hold.
-    pub(super) fn next(&mut self, holds: impl Fn(&T) -> bool) -> Option<Timestamp> {
+    pub(crate) fn next(&mut self, holds: impl Fn(&T) -> bool) -> Option<Timestamp> {
         while self.open.pop_if(|timer| !holds(timer)).is_some() {
             self.len -= 1;
         }
@@ -84,7 +84,7 @@ impl<T: Timer> Timers<T> {
     }
 
     /// Takes out the first one that holds and is due by then.
-    pub(super) fn pop(&mut self, by: Timestamp, holds: impl Fn(&T) -> bool) -> Option<T> {
+    pub(crate) fn pop(&mut self, by: Timestamp, holds: impl Fn(&T) -> bool) -> Option<T> {
         loop {
             let behind = self.behind.peek().map(|Reverse(timer)| timer);
             let (timer, is_behind) = match (self.open.last(), behind) {
@@ -134,7 +134,7 @@ impl<T: Timer> Timers<T> {
     }
 
     /// Puts one in. Cost: see above, and what tidying up costs, which is constant on average.
-    pub(super) fn push(&mut self, timer: T, holds: impl Fn(&T) -> bool) {
+    pub(crate) fn push(&mut self, timer: T, holds: impl Fn(&T) -> bool) {
         if self.len >= self.limit {
             self.tidy_up(holds);
         }
@@ -167,7 +167,7 @@ impl<T: Timer> Timers<T> {
         self.limit = (self.len * 2).max(SMALLEST);
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Timers { shift: self.shift, ..Timers::new(1) };
     }
 }

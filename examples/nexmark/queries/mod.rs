@@ -49,13 +49,29 @@ pub(crate) trait Events<'a>: Node<Item = &'a Event> + Stampable + Clone {}
 
 impl<'a, N: Node<Item = &'a Event> + Stampable + Clone> Events<'a> for N {}
 
-/// Those who have registered.
-fn persons<'a>(events: Flow<impl Events<'a>>) -> TimedFlow<impl Node<Item = Stamped<&'a Person>>> {
-    let persons = events.filter_map(|event| match event {
-        Event::Person(person) => Some(person),
-        _ => None,
-    });
-    persons.timestamps(|person| time(person.date_time), |w| w.bounded(DISORDER))
+/// Somebody who has registered, or an auction that somebody has opened.
+#[derive(Clone, Copy, Debug)]
+enum Side<'a> {
+    Person(&'a Person),
+    Auction(&'a Auction),
+}
+
+impl Side<'_> {
+    /// Who it is about.
+    fn person(&self) -> usize {
+        match self {
+            Side::Person(person) => person.id,
+            Side::Auction(auction) => auction.seller,
+        }
+    }
+
+    /// When it happened.
+    fn time(&self) -> Timestamp {
+        match self {
+            Side::Person(person) => time(person.date_time),
+            Side::Auction(auction) => time(auction.date_time),
+        }
+    }
 }
 
 /// The auctions that have been opened.

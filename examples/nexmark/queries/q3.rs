@@ -1,10 +1,12 @@
 //! q3, local item suggestion: who in Oregon, Idaho or California sells something of category 10.
 //!
-//! A join without windows: a person and an auction may be any time apart, so both are kept for ever,
-//! and a pair is given as soon as there is one.
+//! A join without windows: an auction may come any time before or after its seller. What has come is
+//! kept for each person, auctions as long as the person is not known, who registers but once; and a pair
+//! is given as soon as there is one.
 
-use super::{Events, auctions, persons};
-use flow::{Flow, Node, Trigger, Window};
+use super::{Events, Side};
+use flow::{Flow, Node};
+use nexmark::event::{Auction, Event, Person};
 
 /// Somebody who sells what was looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,21 +21,41 @@ pub(crate) struct Suggestion<'a> {
     pub(crate) auction: usize,
 }
 
+/// What is known of a seller.
+enum Seller<'a> {
+    /// Who it is.
+    Known(&'a Person),
+    /// The auctions of somebody who has not come yet.
+    Awaited(Vec<&'a Auction>),
+}
+
 /// The auctions of category 10 with their sellers, as far as these live in three of the states.
 pub(crate) fn q3<'a>(events: Flow<impl Events<'a>>) -> Flow<impl Node<Item = Suggestion<'a>>> {
-    let locals =
-        persons(events.clone()).filter(|who| matches!(who.state.as_str(), "or" | "id" | "ca"));
-    auctions(events)
-        .filter(|auction| auction.category == 10)
-        .key_by(|auction| auction.seller)
-        .window(Window::global())
-        .trigger(Trigger::every(1))
-        .join(locals.key_by(|who| who.id))
-        .map(|(_, auction, who)| Suggestion {
-            name: &who.name,
-            city: &who.city,
-            state: &who.state,
-            auction: auction.id,
-        })
-        .untimed()
+    let sides = events.filter_map(|event| match event {
+        Event::Person(who) if matches!(who.state.as_str(), "or" | "id" | "ca") => {
+            Some(Side::Person(who))
+        }
+        Event::Auction(auction) if auction.category == 10 => Some(Side::Auction(auction)),
+        _ => None,
+    });
+    sides.key_by(Side::person).flat_map_with_state(|seller, _, side| match (seller, side) {
+        (seller, Side::Person(who)) => match seller.replace(Seller::Known(who)) {
+            Some(Seller::Awaited(all)) => all.iter().map(|auction| suggest(who, auction)).collect(),
+            _ => Vec::new(),
+        },
+        (Some(Seller::Known(who)), Side::Auction(auction)) => vec![suggest(who, auction)],
+        (Some(Seller::Awaited(all)), Side::Auction(auction)) => {
+            all.push(auction);
+            Vec::new()
+        }
+        (seller, Side::Auction(auction)) => {
+            *seller = Some(Seller::Awaited(vec![auction]));
+            Vec::new()
+        }
+    })
+}
+
+/// A pair.
+fn suggest<'a>(who: &'a Person, auction: &Auction) -> Suggestion<'a> {
+    Suggestion { name: &who.name, city: &who.city, state: &who.state, auction: auction.id }
 }

@@ -11,7 +11,7 @@ use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
 use crate::runtime::edge::EdgeOptions;
 use crate::runtime::task::TaskRef;
-use shared::{GatherMake, Shared};
+use shared::{GatherMake, Gathering};
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter;
@@ -173,7 +173,7 @@ where
         K: Make<Kernel: Push<W::Out>> + 'env,
     {
         let Cross { up, small, small_stage, way, site } = self;
-        let shared = Shared::new();
+        let shared = Gathering::new();
         let spec = CrossWith { shared: Arc::clone(&shared), way, site, types: PhantomData };
         let before = builder.branches();
         up.build(stage, builder, FusedMake { spec, next: make });
@@ -187,7 +187,7 @@ where
 
 /// `cross` as the plan holds it.
 struct CrossWith<T, S, W> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<Gathering<S>>,
     way: W,
     site: Site,
     types: PhantomData<fn(T)>,
@@ -196,7 +196,7 @@ struct CrossWith<T, S, W> {
 /// One instance of `cross`, with the event that has not yet met all others, and those that came
 /// since, within the room that was given before.
 struct CrossInstance<T, S, W> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<Gathering<S>>,
     small: Option<Arc<[S]>>,
     held: Option<Held<T>>,
     waiting: VecDeque<T>,
@@ -303,7 +303,7 @@ where
 
     fn room(&mut self, next: usize) -> usize {
         if self.small.is_none() {
-            self.small = self.shared.get_or_wait(&self.task);
+            self.small = self.shared.all.get_or_wait(&self.task);
         }
         match &self.small {
             None => 0,

@@ -1,9 +1,7 @@
 //! A flow whose events are collected once and shared by all instances of another stage.
-//!
-//! Whoever finds them not yet there registers under the lock under which they are set, so nobody
-//! waits for what has come.
 
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
+use crate::ops::shared::Shared;
 use crate::runtime::Place;
 use crate::runtime::meter::EdgeCounters;
 use crate::runtime::task::TaskRef;
@@ -11,65 +9,44 @@ use crate::sink::{Collected, Part, in_order};
 use crate::sync::unpoisoned;
 use std::sync::{Arc, Mutex};
 
-/// The events, once they are all there.
+/// A flow that is being collected.
 #[derive(Debug)]
-pub(super) struct Shared<S> {
-    state: Mutex<State<S>>,
+pub(super) struct Gathering<S> {
+    /// What instances have gathered, with their numbers.
+    parts: Mutex<Parts<S>>,
+    /// All of it, once it is there.
+    pub(super) all: Shared<[S]>,
 }
 
 #[derive(Debug)]
-struct State<S> {
-    /// What instances have gathered, with their numbers.
+struct Parts<S> {
     parts: Vec<(usize, Collected<S>)>,
     stopped: bool,
-    ready: Option<Arc<[S]>>,
-    waiting: Vec<TaskRef>,
 }
 
-impl<S> Default for State<S> {
-    fn default() -> Self {
-        State { parts: Vec::new(), stopped: false, ready: None, waiting: Vec::new() }
-    }
-}
-
-impl<S> Shared<S> {
+impl<S> Gathering<S> {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Shared { state: Mutex::new(State::default()) })
-    }
-
-    /// The events, or else the task is woken when they are there.
-    pub(super) fn get_or_wait(&self, task: &TaskRef) -> Option<Arc<[S]>> {
-        let mut state = unpoisoned(self.state.lock());
-        if state.ready.is_none() && !state.waiting.contains(task) {
-            state.waiting.push(task.clone());
-        }
-        state.ready.clone()
+        let parts = Mutex::new(Parts { parts: Vec::new(), stopped: false });
+        Arc::new(Gathering { parts, all: Shared::default() })
     }
 
     /// All parts are there.
     fn publish(&self) {
         let (mut parts, stopped) = {
-            let mut state = unpoisoned(self.state.lock());
+            let mut state = unpoisoned(self.parts.lock());
             (std::mem::take(&mut state.parts), state.stopped)
         };
         parts.sort_by_key(|(instance, _)| *instance);
         let parts = parts.into_iter().map(|(_, part)| part);
         // A run that was stopped has seen a part only: nothing may come of it.
         let all = if stopped { Arc::default() } else { in_order(parts.collect()).collect() };
-        let waiting = {
-            let mut state = unpoisoned(self.state.lock());
-            state.ready = Some(all);
-            std::mem::take(&mut state.waiting)
-        };
-        for task in waiting {
-            task.notify();
-        }
+        self.all.publish(all);
     }
 }
 
 /// Makes the ends of the instances of the flow that is shared.
 pub(super) struct GatherMake<S> {
-    pub(super) shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Gathering<S>>,
     pub(super) counters: Arc<EdgeCounters>,
 }
 
@@ -89,7 +66,7 @@ impl<S: Send + Sync> Make for GatherMake<S> {
 
 /// The end of one instance.
 pub(super) struct Gather<S> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<Gathering<S>>,
     counters: Arc<EdgeCounters>,
     part: Collected<S>,
     instance: usize,
@@ -122,7 +99,7 @@ impl<S: Send + Sync> Kernel for Gather<S> {
         let part = std::mem::replace(&mut self.part, Collected::new());
         self.counters.sent(part.len());
         self.counters.received(part.len());
-        let mut state = unpoisoned(self.shared.state.lock());
+        let mut state = unpoisoned(self.shared.parts.lock());
         state.stopped |= finish == Finish::Stopped;
         state.parts.push((self.instance, part));
         true

@@ -131,6 +131,26 @@ pub trait KeyOf<T>: Send + Sync {
     /// Lends a stored key.
     fn lent(stored: &Self::Stored) -> &Self::Lent;
 
+    /// The hash of an event's key, for a look-up that comes later, and the key itself unless it can be had
+    /// again at no cost.
+    #[inline(always)]
+    fn early(&self, event: &T, hash: RoutingHash) -> (u64, Option<Self::Stored>) {
+        let (hash, key) = self.visit(event, hash, TakeKey);
+        (hash, Some(key))
+    }
+
+    /// Whether an event's key, as it was had early, is the same as a stored one.
+    #[inline(always)]
+    fn is(&self, _event: &T, early: &Option<Self::Stored>, stored: &Self::Stored) -> bool {
+        early.as_ref().is_some_and(|key| key == stored)
+    }
+
+    /// An event's key, as it was had early, as tables keep it.
+    #[inline(always)]
+    fn own(&self, event: &T, early: Option<Self::Stored>) -> Self::Stored {
+        early.unwrap_or_else(|| self.visit(event, RoutingHash::default(), TakeKey).1)
+    }
+
     /// Whether the stored key can be text that lies elsewhere, as far as its size says: what is built for
     /// text alone is compiled for no other key.
     const SIZED_AS_TEXT: bool = false;
@@ -212,6 +232,21 @@ where
 
     fn out(stored: K::Stored) -> K::Owned {
         K::into_owned(stored)
+    }
+
+    #[inline(always)]
+    fn early(&self, event: &T, hash: RoutingHash) -> (u64, Option<K::Stored>) {
+        (hash.hash((self.0)(event)), None)
+    }
+
+    #[inline(always)]
+    fn is(&self, event: &T, _early: &Option<K::Stored>, stored: &K::Stored) -> bool {
+        (self.0)(event).is(stored)
+    }
+
+    #[inline(always)]
+    fn own(&self, event: &T, _early: Option<K::Stored>) -> K::Stored {
+        (self.0)(event).store()
     }
 
     type Lent = K;

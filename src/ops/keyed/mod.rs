@@ -10,9 +10,11 @@
 //!
 //! An aggregator that can merge is folded before the exchange, in a front table that stays in the
 //! cache; what it evicts travels as partial accumulators. A plain `fold`, and an aggregator that says
-//! so, cannot merge: events travel one by one.
+//! so, cannot merge: events travel one by one. So they do to a state of the user's own per key
+//! (`stateful.rs`), whose results come as events do.
 
 mod aggregate;
+mod attach;
 mod bins;
 mod by_event;
 mod each;
@@ -23,6 +25,7 @@ mod key;
 mod merge;
 mod pre;
 mod spelling;
+mod stateful;
 mod summary;
 
 pub use each::{KeyedEach, Keys};

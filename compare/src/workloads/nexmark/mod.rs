@@ -244,7 +244,7 @@ fn suggestions(order: Order) -> Workload<Input> {
     let about = "Auctions of a category joined with their sellers in three states.";
     let workload = timed_workload(["nexmark-q3", "nexmark-q3-in-order"], about, order).flow(
         "flow",
-        TWICE,
+        SOURCES,
         |e| collected(q3(sources(e))),
     );
     #[cfg(feature = "peers")]
@@ -310,7 +310,7 @@ fn newcomers(order: Order) -> Workload<Input> {
     let about = "Who registers and sells in the same ten seconds.";
     let workload = timed_workload(["nexmark-q8", "nexmark-q8-in-order"], about, order).flow(
         "flow",
-        TWICE,
+        SOURCES,
         |e| collected(q8(sources(e))),
     );
     by_hand::<Newcomers>(workload).limit(

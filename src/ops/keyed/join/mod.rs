@@ -1,30 +1,37 @@
 //! Joins by key: one side is held in tables, the other one streams past them.
 //!
 //! ```text
-//!  left  ─▶ key, hash once ═══ edge ═══▶ partition: looks up each event ─▶ results
 //!  right ─▶ key, hash once ═══ edge ═══▶ partition: table of events by key
+//!                                             ║ all of them, once they are complete
+//!  left  ─▶ key, hash once ─▶ looks up ◀══════╝ ─▶ results
 //! ```
 //!
-//! Both sides are spread by the same hash of the key, which travels with the event, so what belongs
-//! together meets in one partition. A partition takes the side that is held first, to its end, while
-//! the other one waits within its demand; from then on results come as events do.
+//! The side that is held is spread over partitions by the hash of its keys, so that its tables are made in
+//! parallel. When it has ended, all tables together are shared by the instances of the other side, which
+//! look up their events where these are: none of them crosses an edge, or changes its order. Until then
+//! nothing is taken from the other side.
 
+mod held;
 mod node;
 mod pairs;
-mod table;
+mod probe;
+mod shapes;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use super::key::{KeyOf, Keyed};
 use crate::error::Site;
 use crate::ops::{Flow, Node};
 use node::{Join, KeyedInput};
 use pairs::{Exists, LeftHeld, Pairs, RightHeld, With};
-pub(in crate::ops) use pairs::{Full, Inner, Left, Right, Shape};
+pub(in crate::ops) use shapes::{Full, Inner, Left, Right, Shape};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
     /// Joins with another keyed flow: `(key, left, right)` for every event of this flow and every
-    /// event of the other that have the same key, in no promised order.
+    /// event of the other that have the same key.
     ///
     /// The right side is held in memory, or the left one behind
     /// [`build_left`](Flow::build_left); the other one streams past it and may be endless. Results
@@ -32,6 +39,12 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
     /// events of the held side, one key each, and about 16 bytes; [`build_limit`](Flow::build_limit)
     /// bounds how many. The values are cloned for each match; [`join_map`](Keyed::join_map) clones
     /// none.
+    ///
+    /// What is held is shared, so it has to be `Sync`, and events are looked up where they are: they go to
+    /// no other instance, and keep the order of their side, if it has one (not in a right or full join,
+    /// which gives at the end what had no match). A side that comes from one instance, say of `scan`,
+    /// is looked up by that one; [`rebalance`](Flow::rebalance) spreads it first. Options behind the join
+    /// are those of the stage that looks up; its number of instances is that of the tables, too.
     ///
     /// Both keys are given in the same way: `key_by` on both sides, with keys of one type, or
     /// `key_by_ref`.
@@ -55,10 +68,10 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
         right: Keyed<M, Y>,
     ) -> RightHeldJoin<N, X, M, Y, Pairs<N::Item, X, Inner>>
     where
-        M: Node<Item: Clone>,
+        M: Node<Item: Clone + Sync>,
         Y: KeyOf<M::Item, Stored = X::Stored>,
         N::Item: Clone,
-        X::Stored: Clone,
+        X::Stored: Clone + Sync,
     {
         self.joined(right, Site::here("join"), RightHeld(Arc::new(Pairs(PhantomData))))
     }
@@ -82,8 +95,9 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
         f: F,
     ) -> RightHeldJoin<N, X, M, Y, With<N::Item, X, F>>
     where
-        M: Node,
+        M: Node<Item: Sync>,
         Y: KeyOf<M::Item, Stored = X::Stored>,
+        X::Stored: Sync,
         U: Send,
         F: Fn(&X::Lent, &N::Item, &M::Item) -> U + Send + Sync,
     {
@@ -109,10 +123,10 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
         right: Keyed<M, Y>,
     ) -> RightHeldJoin<N, X, M, Y, Pairs<N::Item, X, Left>>
     where
-        M: Node<Item: Clone>,
+        M: Node<Item: Clone + Sync>,
         Y: KeyOf<M::Item, Stored = X::Stored>,
         N::Item: Clone,
-        X::Stored: Clone,
+        X::Stored: Clone + Sync,
     {
         self.joined(right, Site::here("left_join"), RightHeld(Arc::new(Pairs(PhantomData))))
     }
@@ -136,10 +150,10 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
         right: Keyed<M, Y>,
     ) -> RightHeldJoin<N, X, M, Y, Pairs<N::Item, X, Right>>
     where
-        M: Node<Item: Clone>,
+        M: Node<Item: Clone + Sync>,
         Y: KeyOf<M::Item, Stored = X::Stored>,
         N::Item: Clone,
-        X::Stored: Clone,
+        X::Stored: Clone + Sync,
     {
         self.joined(right, Site::here("right_join"), RightHeld(Arc::new(Pairs(PhantomData))))
     }
@@ -166,10 +180,10 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
         right: Keyed<M, Y>,
     ) -> RightHeldJoin<N, X, M, Y, Pairs<N::Item, X, Full>>
     where
-        M: Node<Item: Clone>,
+        M: Node<Item: Clone + Sync>,
         Y: KeyOf<M::Item, Stored = X::Stored>,
         N::Item: Clone,
-        X::Stored: Clone,
+        X::Stored: Clone + Sync,
     {
         self.joined(right, Site::here("full_join"), RightHeld(Arc::new(Pairs(PhantomData))))
     }
@@ -190,6 +204,7 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
     where
         M: Node,
         Y: KeyOf<M::Item, Stored = X::Stored>,
+        X::Stored: Sync,
     {
         self.joined(right, Site::here("semi_join"), Exists)
     }
@@ -210,6 +225,7 @@ impl<N: Node, X: KeyOf<N::Item>> Keyed<N, X> {
     where
         M: Node,
         Y: KeyOf<M::Item, Stored = X::Stored>,
+        X::Stored: Sync,
     {
         self.joined(right, Site::here("anti_join"), Exists)
     }
@@ -245,7 +261,10 @@ impl<N, X, M, Y, J> Flow<Join<N, X, M, Y, RightHeld<J>>> {
     /// assert_eq!(found.len(), 9);
     /// # Ok::<(), flow::FlowError>(())
     /// ```
-    pub fn build_left(self) -> Flow<Join<M, Y, N, X, LeftHeld<J>>> {
+    pub fn build_left(self) -> Flow<Join<M, Y, N, X, LeftHeld<J>>>
+    where
+        N: Node<Item: Sync>,
+    {
         self.within(Join::held_left)
     }
 }

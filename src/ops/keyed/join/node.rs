@@ -1,16 +1,17 @@
-//! A join in the plan: both sides with their keys, and the partitions that they meet in.
+//! A join in the plan: both sides with their keys, the partitions that hold one of them, and the look-up
+//! in the stage of the other.
 
-use super::pairs::{LeftHeld, Matching, RightHeld};
-use super::table::{HashJoin, Keyed, Limit};
+use super::held::{Held, HoldMake, Limit};
+use super::pairs::{InOrder, LeftHeld, Matching, RightHeld};
+use super::probe::Probe;
 use crate::error::Site;
-use crate::kernel::culprit::guarded;
-use crate::kernel::{FusedMake, Make, Operator, Push, Spec};
-use crate::ops::exchange::{Route, scale};
-use crate::ops::junction::{Meeting, build_two, describe_two};
-use crate::ops::keyed::key::{KeyOf, TakeKey, visit};
-use crate::ops::{ByReference, Node, Partitioned};
+use crate::kernel::{FusedMake, Make, Push};
+use crate::ops::junction::Entrance;
+use crate::ops::keyed::attach::{Attach, ByCarriedHash};
+use crate::ops::keyed::key::KeyOf;
+use crate::ops::{ByReference, Node, Partitioned, Sequenced, Single};
 use crate::plan::{Builder, Outline, StageOptions};
-use crate::runtime::Place;
+use crate::runtime::edge::{EdgeOptions, FromInbox};
 use crate::state::RoutingHash;
 use std::fmt;
 use std::marker::PhantomData;
@@ -30,13 +31,6 @@ impl<N: Clone, X> Clone for KeyedInput<N, X> {
     fn clone(&self) -> Self {
         let key = Arc::clone(&self.key);
         KeyedInput { up: self.up.clone(), up_stage: self.up_stage.clone(), key, site: self.site }
-    }
-}
-
-impl<N: Node, X> KeyedInput<N, X> {
-    fn describe(&self, outline: &mut Outline) {
-        outline.operator(self.site);
-        self.up.describe(&self.up_stage, outline);
     }
 }
 
@@ -96,30 +90,41 @@ impl<P, XP, B, XB, W> fmt::Debug for Join<P, XP, B, XB, W> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<P, XP, B, XB, W> Partitioned for Join<P, XP, B, XB, W> where Self: Node {}
+impl<P: Partitioned, XP, B, XB, W> Partitioned for Join<P, XP, B, XB, W> where Self: Node {}
+
+#[diagnostic::do_not_recommend]
+impl<P: Sequenced, XP, B, XB, W: InOrder> Sequenced for Join<P, XP, B, XB, W> where Self: Node {}
+
+#[diagnostic::do_not_recommend]
+impl<P: Single, XP, B, XB, W: InOrder> Single for Join<P, XP, B, XB, W> where Self: Node {}
 
 impl<P, XP, B, XB, W> Node for Join<P, XP, B, XB, W>
 where
     P: Node,
-    XP: KeyOf<P::Item>,
+    XP: KeyOf<P::Item, Stored: Sync>,
     B: Node,
     XB: KeyOf<B::Item, Stored = XP::Stored>,
     W: Matching<XP::Stored, P::Item, B::Item>,
 {
     type Item = W::Out;
     type Lending = ByReference;
+    const SINGLE: bool = P::SINGLE;
 
     fn describe(&self, stage: &StageOptions, outline: &mut Outline) {
-        outline.operator(self.site);
-        let Join { probe, build, .. } = self;
-        describe_two(
-            outline,
-            ["by key, looked up", "by key, held"],
-            stage.edge(),
-            [&probe.up_stage, &build.up_stage],
-            |outline| probe.describe(outline),
-            |outline| build.describe(outline),
-        );
+        let Join { probe, build, site, .. } = self;
+        let to = outline.current();
+        outline.operator(*site);
+        let probe_stage = probe.up_stage.clone().absorb(stage.clone());
+        outline.reopen(&probe_stage);
+        outline.operator(probe.site);
+        probe.up.describe(&probe_stage, outline);
+        let all = EdgeOptions { max_demand: usize::MAX, min_demand: 0, batch: 0, linger: 0 };
+        let holds = holding(stage);
+        outline.edge_into(to, &holds, "held, shared", all);
+        outline.operator(*site);
+        outline.edge_from(&build.up_stage, "by key", holds.edge());
+        outline.operator(build.site);
+        build.up.describe(&build.up_stage, outline);
     }
 
     fn build<'env, M>(self, stage: StageOptions, builder: &mut Builder<'env>, make: M)
@@ -128,112 +133,38 @@ where
         M: Make<Kernel: Push<W::Out>> + 'env,
     {
         let Join { probe, build, hash, way, limit, site } = self;
+        let held = Held::new();
+        let before = builder.branches();
+        let holds = holding(&stage);
+        let spec = Probe {
+            held: Arc::clone(&held),
+            key: probe.key,
+            hash,
+            key_site: probe.site,
+            way,
+            site,
+            types: PhantomData,
+        };
+        probe.up.build(probe.up_stage.absorb(stage), builder, FusedMake { spec, next: make });
+        let before_held = builder.branches();
         let limit = limit.map(|most| Arc::new(Limit { most, held: AtomicUsize::new(0) }));
-        let open = builder.open_partitions(&stage, site);
-        build_two(
-            Meeting { site, stage: open, edge: stage.edge() },
-            builder,
-            make,
-            |task| HashJoin::new(way.clone(), limit.clone(), site, task.clone()),
-            |to, builder| {
-                let spec = Attach {
-                    key: probe.key,
-                    hash,
-                    site: probe.site,
-                    keep: |event| event,
-                    types: PhantomData,
-                };
-                let next = to.sender(ByCarriedHash, site);
-                probe.up.build(probe.up_stage, builder, FusedMake { spec, next });
-            },
-            |to, builder| {
-                let spec = Attach {
-                    key: build.key,
-                    hash,
-                    site: build.site,
-                    keep: W::keep,
-                    types: PhantomData,
-                };
-                let next = to.sender(ByCarriedHash, site);
-                build.up.build(build.up_stage, builder, FusedMake { spec, next });
-            },
-        );
+        let counters = builder.edge_counters();
+        let open = builder.open_partitions(&holds, site);
+        let to = Entrance::new(&open.tasks, holds.edge(), builder);
+        let make =
+            HoldMake::<_, P::Item, B::Item, W> { held, counters, limit, site, types: PhantomData };
+        let (inboxes, partitions) = (to.inboxes(), open.tasks.len());
+        builder.fill(open, partitions, make, |at, _, _| FromInbox::new(Arc::clone(&inboxes[at])));
+        let spec = Attach::new(build.key, hash, build.site, W::keep);
+        let next = to.sender(ByCarriedHash, site);
+        build.up.build(build.up_stage, builder, FusedMake { spec, next });
+        // Nothing is looked up before all is held.
+        builder.check_apart(site, before, before_held);
     }
 }
 
-/// To the partition of the hash that an event carries.
-struct ByCarriedHash;
-
-impl<S, T> Route<Keyed<S, T>> for ByCarriedHash {
-    const SENDS_ALL: bool = true;
-
-    #[inline(always)]
-    fn route(&self, (hash, ..): &Keyed<S, T>, partitions: usize) -> Option<usize> {
-        Some(scale(*hash, partitions))
-    }
-}
-
-/// Gives an event its key, to travel with it, and keeps of it what is needed. The plan's form and
-/// the instances' form in one.
-struct Attach<X, T, F> {
-    key: Arc<X>,
-    hash: RoutingHash,
-    site: Site,
-    keep: F,
-    types: PhantomData<fn(T)>,
-}
-
-impl<X, T, F: Copy> Clone for Attach<X, T, F> {
-    fn clone(&self) -> Self {
-        let Attach { hash, site, keep, .. } = *self;
-        Attach { key: Arc::clone(&self.key), hash, site, keep, types: PhantomData }
-    }
-}
-
-impl<X, T, R, F> Spec for Attach<X, T, F>
-where
-    X: KeyOf<T>,
-    F: Fn(T) -> R + Copy + Send + Sync,
-{
-    type Operator = Self;
-
-    fn start(&self, _place: &Place) -> Self {
-        self.clone()
-    }
-}
-
-impl<X, T, R, F> Operator for Attach<X, T, F>
-where
-    X: KeyOf<T>,
-    F: Fn(T) -> R + Copy + Send + Sync,
-{
-    type In = T;
-    type Out = Keyed<X::Stored, R>;
-
-    #[inline(always)]
-    fn push<K: Push<Self::Out>>(&mut self, event: T, next: &mut K) {
-        next.push(self.attach(event));
-    }
-
-    #[inline(always)]
-    fn push_all<I, K>(&mut self, events: I, next: &mut K)
-    where
-        I: Iterator<Item = T>,
-        K: Push<Self::Out>,
-    {
-        next.push_all(events.map(|event| self.attach(event)));
-    }
-}
-
-impl<X, T, F> Attach<X, T, F> {
-    #[inline(always)]
-    fn attach<R>(&self, event: T) -> Keyed<X::Stored, R>
-    where
-        X: KeyOf<T>,
-        F: Fn(T) -> R,
-    {
-        let (hash, key) = visit(&*self.key, &self.site, &event, self.hash, TakeKey);
-        // What is not kept is dropped here, which is a user's code.
-        (hash, key, guarded(&self.site, || (self.keep)(event)))
-    }
+/// The options of the partitions that hold one side: those of the join that can mean them.
+fn holding(stage: &StageOptions) -> StageOptions {
+    let StageOptions { stages, max_demand, min_demand, linger, .. } = *stage;
+    StageOptions { stages, max_demand, min_demand, linger, ..StageOptions::default() }
 }

@@ -1,7 +1,7 @@
 //! What a join makes of events that have the same key, and of those that have no match.
 
+use super::shapes::{Inner, Left, Right, Shape};
 use crate::ops::keyed::key::KeyOf;
-use itertools::EitherOrBoth;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// (`B`), with keys that are stored as `S`.
 pub trait Matching<S, P, B>: Clone + Send + Sync {
     /// What is held of an event.
-    type Row: Send;
+    type Row: Send + Sync;
     /// What comes out.
     type Out: Send;
     /// Whether something comes of an event that streams past and has no match.
@@ -23,18 +23,35 @@ pub trait Matching<S, P, B>: Clone + Send + Sync {
     /// What is held of an event.
     fn keep(event: B) -> Self::Row;
 
-    /// A match, of several that an event has.
+    /// A match, of several that an event has. `key` is the one that is held.
     fn hit(&self, key: &S, event: &P, row: &Self::Row) -> Option<Self::Out>;
 
-    /// The last match of an event.
-    fn last_hit(&self, key: S, event: P, row: &Self::Row) -> Option<Self::Out>;
+    /// The last match of an event; `own` makes the event's own key.
+    fn last_hit(
+        &self,
+        key: &S,
+        own: impl FnOnce(&P) -> S,
+        event: P,
+        row: &Self::Row,
+    ) -> Option<Self::Out>;
 
     /// An event without a match.
-    fn miss(&self, key: S, event: P) -> Option<Self::Out>;
+    fn miss(&self, own: impl FnOnce(&P) -> S, event: P) -> Option<Self::Out>;
 
     /// A row without a match.
     fn leftover(&self, key: &S, row: Self::Row) -> Option<Self::Out>;
 }
+
+/// Of which every result comes of an event that streams past, so that they come in its order.
+pub trait InOrder {}
+
+impl<L, X, F> InOrder for RightHeld<With<L, X, F>> {}
+impl<L, X, F> InOrder for LeftHeld<With<L, X, F>> {}
+impl<L, X> InOrder for RightHeld<Pairs<L, X, Inner>> {}
+impl<L, X> InOrder for LeftHeld<Pairs<L, X, Inner>> {}
+impl<L, X> InOrder for RightHeld<Pairs<L, X, Left>> {}
+impl<L, X> InOrder for LeftHeld<Pairs<L, X, Right>> {}
+impl<const THERE: bool> InOrder for Exists<THERE> {}
 
 /// What comes of a pair, whichever side is held.
 pub trait Pairing<S, L, R>: Send + Sync {
@@ -48,14 +65,16 @@ pub trait Pairing<S, L, R>: Send + Sync {
     /// A pair of which everything is needed again.
     fn pair(&self, key: &S, left: &L, right: &R) -> Self::Out;
 
-    /// The last pair of a left event.
-    fn last_of_left(&self, key: S, left: L, right: &R) -> Self::Out {
-        self.pair(&key, &left, right)
+    /// The last pair of a left event; `own` makes the event's key.
+    #[inline(always)]
+    fn last_of_left(&self, key: &S, _own: impl FnOnce(&L) -> S, left: L, right: &R) -> Self::Out {
+        self.pair(key, &left, right)
     }
 
     /// The last pair of a right event.
-    fn last_of_right(&self, key: S, left: &L, right: R) -> Self::Out {
-        self.pair(&key, left, &right)
+    #[inline(always)]
+    fn last_of_right(&self, key: &S, _own: impl FnOnce(&R) -> S, left: &L, right: R) -> Self::Out {
+        self.pair(key, left, &right)
     }
 
     /// A copy of a key that is held, where rows without a match need one.
@@ -84,7 +103,7 @@ impl<J> Clone for RightHeld<J> {
     }
 }
 
-impl<S, L, R: Send, J: Pairing<S, L, R>> Matching<S, L, R> for RightHeld<J> {
+impl<S, L, R: Send + Sync, J: Pairing<S, L, R>> Matching<S, L, R> for RightHeld<J> {
     type Row = R;
     type Out = J::Out;
     const MISSES: bool = J::LEFTS;
@@ -102,13 +121,13 @@ impl<S, L, R: Send, J: Pairing<S, L, R>> Matching<S, L, R> for RightHeld<J> {
     }
 
     #[inline(always)]
-    fn last_hit(&self, key: S, event: L, row: &R) -> Option<J::Out> {
-        Some(self.0.last_of_left(key, event, row))
+    fn last_hit(&self, key: &S, own: impl FnOnce(&L) -> S, event: L, row: &R) -> Option<J::Out> {
+        Some(self.0.last_of_left(key, own, event, row))
     }
 
     #[inline(always)]
-    fn miss(&self, key: S, event: L) -> Option<J::Out> {
-        self.0.left(key, event)
+    fn miss(&self, own: impl FnOnce(&L) -> S, event: L) -> Option<J::Out> {
+        self.0.left(own(&event), event)
     }
 
     #[inline(always)]
@@ -127,7 +146,7 @@ impl<J> Clone for LeftHeld<J> {
     }
 }
 
-impl<S, L: Send, R, J: Pairing<S, L, R>> Matching<S, R, L> for LeftHeld<J> {
+impl<S, L: Send + Sync, R, J: Pairing<S, L, R>> Matching<S, R, L> for LeftHeld<J> {
     type Row = L;
     type Out = J::Out;
     const MISSES: bool = J::RIGHTS;
@@ -145,13 +164,13 @@ impl<S, L: Send, R, J: Pairing<S, L, R>> Matching<S, R, L> for LeftHeld<J> {
     }
 
     #[inline(always)]
-    fn last_hit(&self, key: S, event: R, row: &L) -> Option<J::Out> {
-        Some(self.0.last_of_right(key, row, event))
+    fn last_hit(&self, key: &S, own: impl FnOnce(&R) -> S, event: R, row: &L) -> Option<J::Out> {
+        Some(self.0.last_of_right(key, own, row, event))
     }
 
     #[inline(always)]
-    fn miss(&self, key: S, event: R) -> Option<J::Out> {
-        self.0.right(key, event)
+    fn miss(&self, own: impl FnOnce(&R) -> S, event: R) -> Option<J::Out> {
+        self.0.right(own(&event), event)
     }
 
     #[inline(always)]
@@ -178,12 +197,12 @@ impl<S, P: Send, B, const THERE: bool> Matching<S, P, B> for Exists<THERE> {
     }
 
     #[inline(always)]
-    fn last_hit(&self, _key: S, event: P, _row: &()) -> Option<P> {
+    fn last_hit(&self, _key: &S, _own: impl FnOnce(&P) -> S, event: P, _row: &()) -> Option<P> {
         THERE.then_some(event)
     }
 
     #[inline(always)]
-    fn miss(&self, _key: S, event: P) -> Option<P> {
+    fn miss(&self, _own: impl FnOnce(&P) -> S, event: P) -> Option<P> {
         (!THERE).then_some(event)
     }
 
@@ -241,13 +260,25 @@ where
     }
 
     #[inline(always)]
-    fn last_of_left(&self, key: X::Stored, left: L, right: &R) -> Z::Out {
-        Z::pair(X::out(key), left, right.clone())
+    fn last_of_left(
+        &self,
+        _key: &X::Stored,
+        own: impl FnOnce(&L) -> X::Stored,
+        left: L,
+        right: &R,
+    ) -> Z::Out {
+        Z::pair(X::out(own(&left)), left, right.clone())
     }
 
     #[inline(always)]
-    fn last_of_right(&self, key: X::Stored, left: &L, right: R) -> Z::Out {
-        Z::pair(X::out(key), left.clone(), right)
+    fn last_of_right(
+        &self,
+        _key: &X::Stored,
+        own: impl FnOnce(&R) -> X::Stored,
+        left: &L,
+        right: R,
+    ) -> Z::Out {
+        Z::pair(X::out(own(&right)), left.clone(), right)
     }
 
     fn key(&self, key: &X::Stored) -> Option<X::Stored> {
@@ -262,104 +293,5 @@ where
     #[inline(always)]
     fn right(&self, key: X::Stored, right: R) -> Option<Z::Out> {
         Z::right(X::out(key), right)
-    }
-}
-
-/// How one kind of join gives what it found.
-pub trait Shape<K, L, R> {
-    /// What comes out.
-    type Out: Send;
-    /// Whether left events come out that have no match.
-    const LEFTS: bool;
-    /// Whether right events come out that have no match.
-    const RIGHTS: bool;
-
-    /// A match.
-    fn pair(key: K, left: L, right: R) -> Self::Out;
-
-    /// A left event without a match.
-    fn left(_key: K, _left: L) -> Option<Self::Out> {
-        None
-    }
-
-    /// A right event without a match.
-    fn right(_key: K, _right: R) -> Option<Self::Out> {
-        None
-    }
-}
-
-/// Matches only.
-#[derive(Debug)]
-pub struct Inner;
-
-impl<K: Send, L: Send, R: Send> Shape<K, L, R> for Inner {
-    type Out = (K, L, R);
-    const LEFTS: bool = false;
-    const RIGHTS: bool = false;
-
-    #[inline(always)]
-    fn pair(key: K, left: L, right: R) -> (K, L, R) {
-        (key, left, right)
-    }
-}
-
-/// All left events.
-#[derive(Debug)]
-pub struct Left;
-
-impl<K: Send, L: Send, R: Send> Shape<K, L, R> for Left {
-    type Out = (K, L, Option<R>);
-    const LEFTS: bool = true;
-    const RIGHTS: bool = false;
-
-    #[inline(always)]
-    fn pair(key: K, left: L, right: R) -> Self::Out {
-        (key, left, Some(right))
-    }
-
-    fn left(key: K, left: L) -> Option<Self::Out> {
-        Some((key, left, None))
-    }
-}
-
-/// All right events.
-#[derive(Debug)]
-pub struct Right;
-
-impl<K: Send, L: Send, R: Send> Shape<K, L, R> for Right {
-    type Out = (K, Option<L>, R);
-    const LEFTS: bool = false;
-    const RIGHTS: bool = true;
-
-    #[inline(always)]
-    fn pair(key: K, left: L, right: R) -> Self::Out {
-        (key, Some(left), right)
-    }
-
-    fn right(key: K, right: R) -> Option<Self::Out> {
-        Some((key, None, right))
-    }
-}
-
-/// All events.
-#[derive(Debug)]
-pub struct Full;
-
-impl<K: Send, L: Send, R: Send> Shape<K, L, R> for Full {
-    type Out = (K, EitherOrBoth<L, R>);
-    const LEFTS: bool = true;
-    const RIGHTS: bool = true;
-
-    #[inline(always)]
-    fn pair(key: K, left: L, right: R) -> Self::Out {
-        (key, EitherOrBoth::Both(left, right))
-    }
-
-    fn left(key: K, left: L) -> Option<Self::Out> {
-        Some((key, EitherOrBoth::Left(left)))
-    }
-
-    fn right(key: K, right: R) -> Option<Self::Out> {
-        Some((key, EitherOrBoth::Right(right)))
     }
 }

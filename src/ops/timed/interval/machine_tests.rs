@@ -100,3 +100,104 @@ fn the_ends_of_time_are_not_passed() {
     drain(&mut rows);
     assert_eq!((rows.held(), rows.keys()), (0, 0));
 }
+
+mod model {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Row = EitherOrBoth<i64, i64>;
+
+    /// What came, in lists, of which every one is looked at.
+    #[derive(Default)]
+    struct Model {
+        lower: i64,
+        upper: i64,
+        outer: (bool, bool),
+        /// Key, side, time, and whether it has had a match.
+        rows: Vec<(u8, bool, i64, bool)>,
+    }
+
+    impl Model {
+        /// The pairs of an event, of which the time is also the value.
+        fn event(&mut self, key: u8, left: bool, at: i64) -> Vec<(u8, i64, Row)> {
+            let (mut found, mut matched) = (Vec::new(), false);
+            for row in self.rows.iter_mut().filter(|row| row.0 == key && row.1 != left) {
+                let (l, r) = if left { (at, row.2) } else { (row.2, at) };
+                if (self.lower..=self.upper).contains(&(r - l)) {
+                    (row.3, matched) = (true, true);
+                    found.push((key, l.max(r), Row::Both(l, r)));
+                }
+            }
+            self.rows.push((key, left, at, matched));
+            found
+        }
+
+        /// What is freed by a watermark.
+        fn watermark(&mut self, to: i64) -> Vec<(u8, i64, Row)> {
+            let (mut freed, (lower, upper, outer)) =
+                (Vec::new(), (self.lower, self.upper, self.outer));
+            self.rows.retain(|(key, left, at, matched)| {
+                let until = at + if *left { upper } else { -lower }.max(0);
+                let (wanted, row) =
+                    if *left { (outer.0, Row::Left(*at)) } else { (outer.1, Row::Right(*at)) };
+                if until < to && wanted && !matched {
+                    freed.push((*key, until, row));
+                }
+                until >= to
+            });
+            freed
+        }
+    }
+
+    fn given(rows: &mut Intervals<u8, i64, i64>) -> Vec<(u8, i64, Row)> {
+        let pane = || rows.next().map(|pane| (pane.key, pane.timestamp().0, pane.value));
+        std::iter::from_fn(pane).collect()
+    }
+
+    fn sorted(mut rows: Vec<(u8, i64, Row)>) -> Vec<(u8, i64, Row)> {
+        rows.sort_by_key(|row| format!("{row:?}"));
+        rows
+    }
+
+    proptest! {
+        #[test]
+        fn a_join_is_what_nested_loops_are(
+            steps in prop::collection::vec((0..4_u8, any::<bool>(), -30..30_i64, 0..4_i64), 0..120),
+            lower in -20..20_i64,
+            length in 0..20_i64,
+            outer in any::<(bool, bool)>(),
+            same_hash in any::<bool>(),
+            // Where times are far apart, rows are freed together.
+            scale in prop::sample::select(vec![1, 100]),
+        ) {
+            let (lower, upper) = (lower * scale, (lower + length) * scale);
+            let mut model = Model { lower, upper, outer, rows: Vec::new() };
+            let mut rows = Intervals::new(lower, upper, outer);
+            let mut watermark = 0_i64;
+            rows.watermark(Timestamp(watermark));
+            prop_assert_eq!(given(&mut rows), vec![]);
+            for (key, left, near, advance) in steps {
+                let at = watermark + (near + 20) * scale + i64::from(key);
+                let event = if left { Either::Left(at) } else { Either::Right(at) };
+                let hash = if same_hash { 1 } else { u64::from(key) << 40 };
+                let taken = rows.event(hash, key, Timestamp(at), event);
+                prop_assert_eq!(taken.is_ok(), at >= watermark);
+                if taken.is_ok() {
+                    prop_assert_eq!(sorted(given(&mut rows)), sorted(model.event(key, left, at)));
+                }
+                watermark += advance * scale;
+                rows.watermark(Timestamp(watermark));
+                let freed = given(&mut rows);
+                prop_assert!(freed.is_sorted_by_key(|row| row.1));
+                prop_assert_eq!(sorted(freed), sorted(model.watermark(watermark)));
+                prop_assert!(rows.held() >= model.rows.len());
+                if scale == 1 || outer == (true, true) {
+                    prop_assert_eq!(rows.held(), model.rows.len());
+                }
+            }
+            rows.end();
+            prop_assert_eq!(sorted(given(&mut rows)), sorted(model.watermark(i64::MAX)));
+            prop_assert_eq!((rows.held(), rows.keys()), (0, 0));
+        }
+    }
+}

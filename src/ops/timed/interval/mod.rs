@@ -4,6 +4,7 @@
 mod machine;
 #[cfg(test)]
 mod machine_tests;
+mod rows;
 
 use super::inputs::{EitherKey, Two, Value};
 use super::open::{ByValue, Open, without_parts};
