@@ -59,7 +59,7 @@ impl<I: Iterator<Item: Send> + Send> Node for FromGenerators<I> {
         M: Make<Kernel: Push<I::Item>> + 'env,
     {
         let site = self.site;
-        let inputs = self.iters.into_iter().map(|iter| Generator { iter, ended: false, site });
+        let inputs = self.iters.into_iter().map(|iter| Generator { iter: Some(iter), site });
         feed::build_per_source(inputs.collect(), site, stage, builder, make);
     }
 }
@@ -82,8 +82,8 @@ impl<I: Iterator<Item: Send> + Send> Stampable for FromGenerators<I> {
 
 /// One iterator.
 struct Generator<I> {
-    iter: I,
-    ended: bool,
+    /// None where it has ended.
+    iter: Option<I>,
     site: Site,
 }
 
@@ -92,21 +92,29 @@ const MOST: usize = 1 << 12;
 
 impl<I: Iterator<Item: Send> + Send, K: Push<I::Item>> Input<K> for Generator<I> {
     fn pull(&mut self, kernel: &mut K, room: usize, cx: &mut Cx<'_>) -> Pull {
-        if self.ended || cx.core.phase() != Phase::Running {
+        if cx.core.phase() != Phase::Running {
             return Pull::End;
         }
+        let Generator { iter, site, .. } = self;
+        // Here its state can be in registers.
+        let Some(mut items) = iter.take() else {
+            return Pull::End;
+        };
         let wanted = room.min(MOST);
         let mut left = wanted;
-        let Generator { iter, site, .. } = self;
         kernel.push_all(std::iter::from_fn(|| {
-            let rest = left.checked_sub(1)?;
+            if left == 0 {
+                return None;
+            }
             let guard = Guard::of(site);
-            let item = iter.next();
+            let item = items.next();
             guard.done();
-            left = if item.is_some() { rest } else { left };
+            left -= usize::from(item.is_some());
             item
         }));
-        self.ended = left > 0;
+        if left == 0 {
+            *iter = Some(items);
+        }
         Pull::Some(wanted - left)
     }
 }

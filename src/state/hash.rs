@@ -42,7 +42,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 /// The seed of all routing unless another is chosen: the first 64 binary places of π.
 const SEED: u64 = 0x243f_6a88_85a3_08d3;
 /// 2⁶⁴ divided by the golden ratio.
-const K1: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(super) const K1: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Binary places 129 to 192 of π, made odd.
 const K2: u64 = 0xa409_3822_299f_31d1;
 /// Odd, with many changes between neighbouring bits.
@@ -73,10 +73,16 @@ pub struct FlowHasher {
 impl FlowHasher {
     /// A hasher with a seed of its own. Against keys that someone chooses to collide, the seed must
     /// be random and secret; any number will do otherwise.
-    #[must_use]
     #[inline]
+    #[must_use]
     pub fn with_seed(seed: u64) -> Self {
         Self { state: seed }
+    }
+
+    /// What has come so far, without the last step.
+    #[inline]
+    pub(super) fn unfinished(&self) -> u64 {
+        self.state
     }
 
     #[inline]
@@ -168,6 +174,19 @@ impl RoutingHash {
         let mut hasher = self.build_hasher();
         key.hash(&mut hasher);
         hasher.finish()
+    }
+}
+
+/// How a key is hashed.
+pub trait Hashing: Copy {
+    /// The hash of a key.
+    fn hash<K: Hash + ?Sized>(self, key: &K) -> u64;
+}
+
+impl Hashing for RoutingHash {
+    #[inline(always)]
+    fn hash<K: Hash + ?Sized>(self, key: &K) -> u64 {
+        RoutingHash::hash(&self, key)
     }
 }
 

@@ -17,6 +17,9 @@
 //! and 0.24 s the tables; 18 % of the words leave the front table. One `hashbrown` map of `&str`
 //! with foldhash takes 1.0 s.
 //!
+//! Windows of few keys do without a front table: their keys get small numbers ([`Numbers`]), so that what a
+//! part of time has of a key lies in an array.
+//!
 //! **Invariants.** Only the hash decides where a key goes: bins by the high bits, buckets and slots
 //! by the low ones, so that within a bin the low bits are still even. Nothing here depends on how
 //! many workers or partitions there are. Accumulators arrive in parts and in any order, so all that
@@ -29,6 +32,8 @@ mod chunks;
 mod front;
 mod hash;
 mod lend;
+mod local;
+mod numbers;
 mod settled;
 mod spelled;
 mod table;
@@ -39,8 +44,10 @@ pub(crate) use aggregate::{Count, CountDistinct, Distinct, Max, Mean, Min, Sum, 
 pub(crate) use best::Best;
 pub(crate) use front::Adaptive;
 pub use hash::FlowHasher;
-pub(crate) use hash::RoutingHash;
+pub(crate) use hash::{Hashing, RoutingHash};
 pub use lend::Lend;
+pub(crate) use local::LocalHash;
+pub(crate) use numbers::Numbers;
 pub(crate) use settled::Settled;
 pub(crate) use spelled::{Spelled, Spelling, is_text};
 pub(crate) use table::{Entries, Table};

@@ -3,7 +3,7 @@
 use crate::error::Site;
 use crate::kernel::culprit::guarded;
 use crate::ops::{Flow, Node};
-use crate::state::{Lend, RoutingHash, is_text};
+use crate::state::{Hashing, Lend, RoutingHash, is_text};
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -120,7 +120,7 @@ pub trait KeyOf<T>: Send + Sync {
     type Out: Send;
 
     /// Finds the event's key and lets `visit` look it up.
-    fn visit<V: Visit<Self::Stored>>(&self, event: &T, hash: RoutingHash, visit: V) -> V::Out;
+    fn visit<V: Visit<Self::Stored>, H: Hashing>(&self, event: &T, hash: H, visit: V) -> V::Out;
 
     /// The stored key as it comes out.
     fn out(stored: Self::Stored) -> Self::Out;
@@ -189,7 +189,7 @@ where
     type Out = K;
 
     #[inline(always)]
-    fn visit<V: Visit<K>>(&self, event: &T, hash: RoutingHash, visit: V) -> V::Out {
+    fn visit<V: Visit<K>, H: Hashing>(&self, event: &T, hash: H, visit: V) -> V::Out {
         let key = (self.0)(event);
         visit.key(hash.hash(&key), key, |key, stored| key == stored, |key| key)
     }
@@ -225,7 +225,7 @@ where
     type Out = K::Owned;
 
     #[inline(always)]
-    fn visit<V: Visit<K::Stored>>(&self, event: &T, hash: RoutingHash, visit: V) -> V::Out {
+    fn visit<V: Visit<K::Stored>, H: Hashing>(&self, event: &T, hash: H, visit: V) -> V::Out {
         let key = (self.0)(event);
         visit.key(hash.hash(key), key, |key, stored| key.is(stored), |key| key.store())
     }

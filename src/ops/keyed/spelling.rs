@@ -1,7 +1,7 @@
 //! Keys that are text, kept with their spelling beside them.
 
 use super::key::{KeyOf, Visit};
-use crate::state::{RoutingHash, Spelled, Spelling};
+use crate::state::{Hashing, Spelled, Spelling};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ impl<T, X: KeyOf<T>> KeyOf<T> for BySpelling<X> {
     type Lent = X::Lent;
 
     #[inline(always)]
-    fn visit<V: Visit<Self::Stored>>(&self, event: &T, hash: RoutingHash, visit: V) -> V::Out {
+    fn visit<V: Visit<Self::Stored>, H: Hashing>(&self, event: &T, hash: H, visit: V) -> V::Out {
         self.0.visit(event, hash, Spell(visit))
     }
 

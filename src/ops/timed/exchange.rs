@@ -1,21 +1,21 @@
 //! How events with times, and watermarks, come to the partitions of keyed windows.
 
 use super::HasTime;
+use super::folders::{Fronting, Numbering};
 use super::open::Open;
-use super::parts::{Left, Partial, Parts};
+use super::parts::{Fronts, Left, Partial, Parts};
 use crate::error::Site;
-use crate::kernel::culprit::Guard;
+use crate::kernel::culprit::{Guard, guarded};
 use crate::kernel::{Finish, Kernel, Make, Mark, Push};
 use crate::ops::exchange::scale;
-use crate::ops::keyed::{KeyOf, TakeKey, Visit};
+use crate::ops::keyed::{KeyOf, TakeKey};
 use crate::runtime::Place;
 use crate::runtime::edge::{EdgeOptions, Inbox, Outlet};
 use crate::runtime::task::TaskRef;
-use crate::state::RoutingHash;
+use crate::state::{LocalHash, RoutingHash};
 use crate::time::Timestamp;
 use crate::window::{Binned, Span};
 use std::fmt;
-use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -122,7 +122,7 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Make for ByKeyMake<X, T, O, D> {
             key: Arc::clone(&self.key),
             hash: self.hash,
             key_site: self.key_site,
-            parts: Parts::new(open.part(Timestamp(0)).is_some(), bin, inboxes.len()),
+            parts: Parts::new(open.part(Timestamp(0)).is_some(), O::again, bin, inboxes.len()),
             said: None,
             task: place.task.clone(),
             linger: edge.map_or(0, |edge| edge.linger),
@@ -142,7 +142,7 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Make for ByKeyMake<X, T, O, D> {
 }
 
 /// The ways to all partitions.
-struct Outlets<S, T, A> {
+pub(super) struct Outlets<S, T, A> {
     all: Box<[Outlet<ToKey<S, T, A>>]>,
     /// Some outlet is full and has no credit.
     blocked: bool,
@@ -155,11 +155,24 @@ impl<S, T, A> Outlets<S, T, A> {
         self.blocked |= !self.all[to].push(moment);
     }
 
-    /// Begins with a key in the part that was located.
+    /// Begins with a key in one of the numbered parts at hand.
     #[inline(never)]
-    fn put(&mut self, parts: &mut Parts<S, A>, hash: u64, key: S, acc: A) {
+    fn begin(
+        &mut self,
+        parts: &mut Parts<S, A>,
+        (at, local): (Timestamp, u64),
+        partial: Partial<S, A>,
+    ) where
+        S: Eq,
+    {
+        parts.begin(at, local, partial, self.partials());
+    }
+
+    /// Begins with a key in the front table at hand.
+    #[inline(never)]
+    pub(super) fn put(&mut self, fronts: &mut Fronts<S, A>, hash: u64, key: S, acc: A) {
         let to = scale(hash, self.all.len());
-        parts.put(hash, key, acc, to, |part, left| self.leave(part, left));
+        fronts.put(hash, key, acc, to, |part, left| self.leave(part, left));
     }
 
     /// Sends what leaves a part.
@@ -289,7 +302,7 @@ impl<X: KeyOf<T>, T: Send, O: Open<X, T, D>, D> Kernel for ByKey<X, T, O, D> {
 impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> ByKey<X, T, O, D> {
     /// What goes by the clock leaves when it has been folded for long enough.
     fn leave_in_time(&mut self) {
-        if self.parts.run == Span::NONE {
+        if self.parts.is_empty() {
             return;
         }
         let now = self.task.core().clock.now();
@@ -305,12 +318,27 @@ impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> ByKey<X, T, O, D> {
         parts.locate(at, |at| open.part(at), outlets.partials())
     }
 
-    /// Folds an event of the part that was located.
+    /// Folds an event in the numbered parts at hand.
     #[inline(always)]
-    fn fold(&mut self, event: &T) {
+    fn fold(&mut self, at: Timestamp, event: &T) {
         let ByKey { outlets, key, hash, key_site, parts, open, site, .. } = self;
         let guard = Guard::of(key_site);
-        key.visit(event, *hash, Folder { parts, outlets, open: &**open, site, event });
+        let (numbered, routing) = (&mut parts.numbered, *hash);
+        let folding = Numbering { numbered, at, routing, open: &**open, site, event };
+        let begun = key.visit(event, LocalHash, folding);
+        guard.done();
+        if let Some((local, partial)) = begun {
+            guarded(key_site, || outlets.begin(parts, (at, local), partial));
+        }
+    }
+
+    /// Folds an event in the front table at hand.
+    #[inline(always)]
+    fn fold_in_front(&mut self, event: &T) {
+        let ByKey { outlets, key, hash, key_site, parts, open, site, .. } = self;
+        let guard = Guard::of(key_site);
+        let fronts = &mut parts.fronts;
+        key.visit(event, *hash, Fronting { fronts, outlets, open: &**open, site, event });
         guard.done();
     }
 }
@@ -325,58 +353,30 @@ where
     #[inline(always)]
     fn push(&mut self, event: E) {
         let (at, value) = event.split();
-        if self.parts.run.contains(at) || self.locate(at) {
-            return self.fold(&value);
+        let in_front = self.parts.fronts.run.contains(at);
+        if !in_front && !self.parts.numbered.holds(at) && !self.locate(at) {
+            let guard = Guard::of(&self.key_site);
+            let (hash, key) = self.key.visit(&value, self.hash, TakeKey);
+            guard.done();
+            return self.outlets.send(hash, Moment::Event(at, (hash, key, value)));
         }
-        let guard = Guard::of(&self.key_site);
-        let (hash, key) = self.key.visit(&value, self.hash, TakeKey);
-        guard.done();
-        self.outlets.send(hash, Moment::Event(at, (hash, key, value)));
+        if self.parts.numbered.holds(at) {
+            self.fold(at, &value);
+        } else {
+            self.fold_in_front(&value);
+        }
     }
 
     #[inline(always)]
     fn push_usual(&mut self, event: E) -> Result<(), E> {
-        if !self.parts.run.contains(event.at()) {
+        if self.parts.numbered.holds(event.at()) {
+            let (at, value) = event.split();
+            self.fold(at, &value);
+        } else if self.parts.fronts.run.contains(event.at()) {
+            self.fold_in_front(&event.split().1);
+        } else {
             return Err(event);
         }
-        let (_, value) = event.split();
-        self.fold(&value);
         Ok(())
-    }
-}
-
-/// Folds one event once its key is known, and sends what had to make room for it.
-struct Folder<'a, X: KeyOf<T>, T, O: Open<X, T, D>, D> {
-    parts: &'a mut Parts<X::Stored, O::Part>,
-    outlets: &'a mut Outlets<X::Stored, T, O::Part>,
-    open: &'a O,
-    site: &'a Site,
-    event: &'a T,
-}
-
-impl<X: KeyOf<T>, T, O: Open<X, T, D>, D> Visit<X::Stored> for Folder<'_, X, T, O, D> {
-    type Out = ();
-
-    #[inline(always)]
-    fn key<C: Hash>(
-        self,
-        hash: u64,
-        key: C,
-        same: impl Fn(&C, &X::Stored) -> bool,
-        store: impl FnOnce(C) -> X::Stored,
-    ) {
-        let Folder { parts, outlets, open, site, event } = self;
-        let guard = Guard::of(site);
-        match parts.table.known(hash, |known| same(&key, known)) {
-            Some(acc) => {
-                open.add(acc, event);
-                guard.done();
-            }
-            None => {
-                let acc = open.first(event);
-                guard.done();
-                outlets.put(parts, hash, store(key), acc);
-            }
-        }
     }
 }

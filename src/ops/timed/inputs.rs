@@ -9,7 +9,7 @@ use crate::ops::Node;
 use crate::ops::keyed::{KeyOf, Keyed, Visit};
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
-use crate::state::RoutingHash;
+use crate::state::{Hashing, RoutingHash};
 use itertools::Either;
 use std::fmt;
 use std::marker::PhantomData;
@@ -109,10 +109,10 @@ where
     type Lent = X::Lent;
 
     #[inline(always)]
-    fn visit<V: Visit<X::Stored>>(
+    fn visit<V: Visit<X::Stored>, H: Hashing>(
         &self,
         event: &Either<L, R>,
-        hash: RoutingHash,
+        hash: H,
         visit: V,
     ) -> V::Out {
         match event {

@@ -11,7 +11,7 @@ use super::{Stamped, TimedFlow};
 use crate::error::Site;
 use crate::ops::Node;
 use crate::ops::keyed::{KeyOf, Keyed, Visit};
-use crate::state::RoutingHash;
+use crate::state::{Hashing, RoutingHash};
 use crate::window::{
     Assigned, AtWatermark, Each, Fixed, Fold, Folding, Global, Never, OfPanes, Pane, Relation,
     Sliding, Trigger, Triggering, Window, WindowKind,
@@ -120,7 +120,7 @@ impl<T> KeyOf<T> for ToOne {
     type Lent = ();
 
     #[inline(always)]
-    fn visit<V: Visit<()>>(&self, _event: &T, _hash: RoutingHash, visit: V) -> V::Out {
+    fn visit<V: Visit<()>, H: Hashing>(&self, _event: &T, _hash: H, visit: V) -> V::Out {
         visit.key(0, (), |(), ()| true, |()| ())
     }
 

@@ -8,6 +8,7 @@ mod closing;
 mod each;
 mod emit;
 mod exchange;
+mod folders;
 mod folds;
 mod found;
 mod idle;

@@ -90,6 +90,9 @@ pub trait Open<X: KeyOf<T>, T, D>: Send + Sync {
     /// one by one.
     fn part(&self, at: Timestamp) -> Option<Span>;
 
+    /// One more of a key whose events are folded in parts.
+    fn again(key: &X::Stored) -> X::Stored;
+
     /// A part's first event of a key.
     fn first(&self, event: &T) -> Self::Part;
 
@@ -163,6 +166,10 @@ macro_rules! without_parts {
             None
         }
 
+        fn again(_: &$key) -> $key {
+            unreachable!("without parts")
+        }
+
         fn first(&self, _event: &$event) {}
 
         fn add(&self, _acc: &mut (), _event: &$event) {}
@@ -195,7 +202,7 @@ macro_rules! one_by_one {
 
 impl<X, T, W, F, R, M> Open<X, T, ByRef> for OpenMerging<W, F, R, M>
 where
-    X: KeyOf<T>,
+    X: KeyOf<T, Stored: Clone>,
     F: Merge + Clone + for<'a> Fold<&'a T>,
     R: Triggering + Clone,
     M: Mode<F>,
@@ -219,6 +226,10 @@ where
 
     fn part(&self, at: Timestamp) -> Option<Span> {
         if self.0.in_parts { self.0.window.part_of(at) } else { None }
+    }
+
+    fn again(key: &X::Stored) -> X::Stored {
+        key.clone()
     }
 
     #[inline(always)]

@@ -8,7 +8,7 @@ use crate::error::Site;
 use crate::ops::Node;
 use crate::ops::exchange::Routable;
 use crate::ops::keyed::{KeyOf, Keyed, Visit};
-use crate::state::RoutingHash;
+use crate::state::{Hashing, RoutingHash};
 use crate::window::{
     self, Assigned, ByClock, Fixed, Global, Sliding, SlidingCount, Trigger, WindowKind,
 };
@@ -139,19 +139,19 @@ pub struct By<F>(F);
 /// How an event finds its partition.
 pub trait Finds<T>: Send + Sync {
     /// The hash that chooses it.
-    fn hash(&self, event: &T, hash: RoutingHash) -> u64;
+    fn hash<H: Hashing>(&self, event: &T, hash: H) -> u64;
 }
 
 impl<T: Routable> Finds<T> for Itself {
     #[inline(always)]
-    fn hash(&self, event: &T, hash: RoutingHash) -> u64 {
+    fn hash<H: Hashing>(&self, event: &T, hash: H) -> u64 {
         hash.hash(event)
     }
 }
 
 impl<T, K: Routable, F: Fn(&T) -> K + Send + Sync> Finds<T> for By<F> {
     #[inline(always)]
-    fn hash(&self, event: &T, hash: RoutingHash) -> u64 {
+    fn hash<H: Hashing>(&self, event: &T, hash: H) -> u64 {
         hash.hash(&(self.0)(event))
     }
 }
@@ -176,7 +176,7 @@ impl<T, P: Finds<T>> KeyOf<T> for NoKey<P> {
     type Lent = ();
 
     #[inline(always)]
-    fn visit<V: Visit<()>>(&self, event: &T, hash: RoutingHash, visit: V) -> V::Out {
+    fn visit<V: Visit<()>, H: Hashing>(&self, event: &T, hash: H, visit: V) -> V::Out {
         visit.key(self.0.0.hash(event, hash), (), |(), ()| true, |()| ())
     }
 

@@ -135,6 +135,10 @@ where
         self.0.part(at)
     }
 
+    fn again(key: &X::Stored) -> X::Stored {
+        O::again(key)
+    }
+
     #[inline(always)]
     fn first(&self, event: &T) -> O::Part {
         self.0.first(event)

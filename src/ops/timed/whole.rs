@@ -15,7 +15,7 @@ use crate::ops::keyed::{KeyOf, Keyed};
 use crate::ops::node::ByReference;
 use crate::plan::{Builder, Outline, StageOptions};
 use crate::runtime::Place;
-use crate::state::RoutingHash;
+use crate::state::Hashing;
 use crate::time::Timestamp;
 use crate::window::{Folding, Mode, Pane, Take, Triggering, Windowing};
 use std::fmt;
@@ -113,7 +113,7 @@ pub struct Here;
 
 impl<T> Finds<T> for Here {
     #[inline(always)]
-    fn hash(&self, _event: &T, _hash: RoutingHash) -> u64 {
+    fn hash<H: Hashing>(&self, _event: &T, _hash: H) -> u64 {
         0
     }
 }
