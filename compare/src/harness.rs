@@ -233,10 +233,13 @@ impl<I> Compare for Workload<I> {
         let mut rows: Vec<Row> =
             selection.iter().map(|c| Row::new(c.name, c.how, c.side)).collect();
         let (mut agreed, mut others) = (Agreement::default(), Vec::new());
+        let mut warm = None;
         for round in 1..=options.rounds {
             eprintln!("{}: round {round} of {}", self.name, options.rounds);
             for (nth, contestant) in selection.iter().enumerate() {
+                memory::warm(warm.unwrap_or(UNKNOWN));
                 let sample = (contestant.run)(&input);
+                warm = warm.max(Some(around(sample.peak)));
                 if contestant.agrees {
                     agreed
                         .check(contestant.name, sample.checksum)
@@ -254,6 +257,14 @@ impl<I> Compare for Workload<I> {
         let events = (self.events)(&input);
         Ok(Some(Table { name, about, unit, events, rows }))
     }
+}
+
+/// How much memory is made warm before a workload's first run: more than most of them need.
+const UNKNOWN: usize = 1 << 30;
+
+/// How much memory a run takes from the system whose peak is known, with what its allocator has in between.
+fn around(peak: u64) -> usize {
+    2 * peak as usize + (16 << 20)
 }
 
 /// The checksums that the first contestant delivered, with its name.

@@ -11,6 +11,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 use mimalloc::MiMalloc;
@@ -108,6 +109,19 @@ pub(crate) fn return_free() {
         safe fn mi_collect(force: bool);
     }
     mi_collect(true);
+}
+
+/// Has the system find so much memory once, and gives it back.
+///
+/// A virtual machine may hand memory that has been free for some seconds back to its host, and who needs
+/// it next waits for the host: up to twice the time of a word count, for whoever happened to come after a
+/// long run that needed little.
+pub(crate) fn warm(bytes: usize) {
+    const PAGE: usize = 4096;
+    let mut memory = vec![0u8; bytes];
+    memory.iter_mut().step_by(PAGE).for_each(|page| *page = 1);
+    drop(black_box(memory));
+    return_free();
 }
 
 #[cfg(test)]
