@@ -11,7 +11,6 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::hint::black_box;
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 use mimalloc::MiMalloc;
@@ -118,10 +117,10 @@ pub(crate) fn return_free() {
 /// long run that needed little.
 pub(crate) fn warm(bytes: usize) {
     const PAGE: usize = 4096;
-    let mut memory = vec![0u8; bytes];
-    memory.iter_mut().step_by(PAGE).for_each(|page| *page = 1);
-    drop(black_box(memory));
-    return_free();
+    // Not from the allocator, which would be left in another state than that of a new program.
+    if let Ok(mut memory) = memmap2::MmapMut::map_anon(bytes) {
+        memory.iter_mut().step_by(PAGE).for_each(|page| *page = 1);
+    }
 }
 
 #[cfg(test)]
