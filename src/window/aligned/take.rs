@@ -88,10 +88,7 @@ where
         acc: F::Acc,
     ) -> Result<(), (K, F::Acc)> {
         debug_assert!(!self.pending(), "told before everything was given");
-        let at = if W::BY_CLOCK { self.now } else { part.start() };
-        if !self.run.contains(at) {
-            self.locate(&(), at);
-        }
+        self.turn_to(part);
         let count = self.current.len() as u64;
         if !self.counters.count(events.into(), count, self.missed) {
             return Err((key, acc));
@@ -132,10 +129,7 @@ where
 {
     fn bin(&mut self, part: Span, bin: Vec<Binned<K, F::Acc>>) -> usize {
         debug_assert!(!self.pending(), "told before everything was given");
-        let at = if W::BY_CLOCK { self.now } else { part.start() };
-        if !self.run.contains(at) {
-            self.locate(&(), at);
-        }
+        self.turn_to(part);
         let Aligned { rules, windows, current, spare, counters, .. } = self;
         if let [window] = current[..]
             && rules.closes_at_once()
@@ -150,6 +144,23 @@ where
             self.part(hash.into(), key, part, 1, acc).err()
         });
         late.count()
+    }
+}
+
+impl<W, K, F, R, M> Aligned<W, K, F, R, M>
+where
+    W: Assign<()>,
+    F: Folding,
+    R: Triggering,
+    M: Mode<F>,
+{
+    /// Finds the windows of a part, unless they are those of the one before.
+    #[inline]
+    fn turn_to(&mut self, part: Span) {
+        let at = if W::BY_CLOCK { self.now } else { part.start() };
+        if !self.run.contains(at) {
+            self.locate(&(), at);
+        }
     }
 }
 
