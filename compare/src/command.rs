@@ -21,30 +21,12 @@ them into a folder, with a plot for each.
   --list             name the workloads and contestants and stop
 ";
 
-enum Command {
-    Run(Options),
-    List,
-    Help,
-}
-
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    report::exit(parse(lexopt::Parser::from_env()).map_err(|e| e.to_string()).and_then(|command| {
-        match command {
-            Command::Run(options) => run(&options),
-            Command::List => {
-                list();
-                Ok(())
-            }
-            Command::Help => {
-                print!("{HELP}");
-                Ok(())
-            }
-        }
-    }))
+    report::program(HELP, parse, run)
 }
 
-fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
+fn parse(mut arguments: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
     let mut options = Options {
         only: Vec::new(),
@@ -55,6 +37,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
         docs: false,
         against: None,
         record: false,
+        list: false,
     };
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -66,8 +49,8 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("docs") => options.docs = true,
             Long("against") => options.against = Some(arguments.value()?.into()),
             Long("record") => options.record = true,
-            Long("list") => return Ok(Command::List),
-            Long("help") | Short('h') => return Ok(Command::Help),
+            Long("list") => options.list = true,
+            Long("help") | Short('h') => return Ok(None),
             other => return Err(other.unexpected()),
         }
     }
@@ -77,7 +60,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Command, lexopt::Error> {
     if options.docs && !options.only.is_empty() {
         return Err("--docs shows all workloads, so it goes without --only".into());
     }
-    Ok(Command::Run(options))
+    Ok(Some(options))
 }
 
 fn list() {
@@ -88,6 +71,10 @@ fn list() {
 }
 
 fn run(options: &Options) -> Result<(), String> {
+    if options.list {
+        list();
+        return Ok(());
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores != THREADS {
         eprintln!(

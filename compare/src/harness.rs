@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) against: Option<PathBuf>,
     /// Whether the figures are added to `benches/record/`.
     pub(crate) record: bool,
+    /// Whether only names are asked for.
+    pub(crate) list: bool,
 }
 
 impl Options {

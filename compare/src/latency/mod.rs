@@ -85,15 +85,7 @@ struct Options {
 
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
-    report::exit(parse(lexopt::Parser::from_env()).map_err(|e| e.to_string()).and_then(|asked| {
-        match asked {
-            Some(options) => run(&options),
-            None => {
-                print!("{HELP}");
-                Ok(())
-            }
-        }
-    }))
+    report::program(HELP, parse, run)
 }
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {

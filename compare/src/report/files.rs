@@ -4,8 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What a program ends with.
-pub(crate) fn exit(done: Result<(), String>) -> ExitCode {
+/// A program: does what its command line asks for, or prints the help where `parse` gives nothing to do.
+pub(crate) fn program<O>(
+    help: &str,
+    parse: impl FnOnce(lexopt::Parser) -> Result<Option<O>, lexopt::Error>,
+    run: impl FnOnce(&O) -> Result<(), String>,
+) -> ExitCode {
+    let done = match parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => run(&options),
+        Ok(None) => {
+            print!("{help}");
+            Ok(())
+        }
+        Err(what) => Err(what.to_string()),
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(what) => {

@@ -17,7 +17,9 @@ use crate::harness::Sample;
 
 pub(crate) use self::against::against;
 pub(crate) use self::curve::{Kind, PlotLine, curve};
-pub(crate) use self::files::{Sections, docs_folder, exit, here, make_folder, root_folder, write};
+pub(crate) use self::files::{
+    Sections, docs_folder, here, make_folder, program, root_folder, write,
+};
 pub(crate) use self::numbers::{median, three_digits};
 pub(crate) use self::record::append;
 pub(crate) use self::summary::Summary;
